@@ -1,0 +1,82 @@
+/** Random access to immutable bytes: a file, a Blob, memory. */
+export interface ByteSource {
+	readonly size: number;
+	/** Exactly `length` bytes from `at`. Rejects with RangeError outside [0, size]. The result must not be written to. */
+	read(at: number, length: number): Promise<Uint8Array>;
+}
+
+/** Where a written model goes, in order. A sink that cannot take all bytes throws (StorageFull where it is space). */
+export interface ByteSink {
+	write(bytes: Uint8Array): Promise<void>;
+}
+
+function checkRange(at: number, length: number, size: number): void {
+	if (!(at >= 0 && length >= 0 && at + length <= size)) {
+		throw new RangeError(`bytes ${at}..${at + length} lie outside 0..${size}`);
+	}
+}
+
+export function memorySource(bytes: Uint8Array): ByteSource {
+	return {
+		size: bytes.byteLength,
+		read: async (at, length) => {
+			checkRange(at, length, bytes.byteLength);
+			return bytes.subarray(at, at + length);
+		},
+	};
+}
+
+/** A part of another source, seen as a source of its own. */
+export function sliceSource(source: ByteSource, start: number, size: number): ByteSource {
+	checkRange(start, size, source.size);
+	return {
+		size,
+		read: (at, length) => {
+			checkRange(at, length, size);
+			return source.read(start + at, length);
+		},
+	};
+}
+
+/** What Blob and File offer, stated here so that the core needs no DOM types. */
+export interface BlobLike {
+	readonly size: number;
+	slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };
+}
+
+export function blobSource(blob: BlobLike): ByteSource {
+	return {
+		size: blob.size,
+		read: async (at, length) => {
+			checkRange(at, length, blob.size);
+			const bytes = new Uint8Array(await blob.slice(at, at + length).arrayBuffer());
+			if (bytes.byteLength !== length) throw new RangeError(`asked for ${length} bytes at ${at}, got ${bytes.byteLength}`);
+			return bytes;
+		},
+	};
+}
+
+/** Collects what is written, for tests and small models. */
+export class MemorySink implements ByteSink {
+	readonly #parts: Uint8Array[] = [];
+	#size = 0;
+
+	async write(bytes: Uint8Array): Promise<void> {
+		this.#parts.push(bytes.slice());
+		this.#size += bytes.byteLength;
+	}
+
+	get size(): number {
+		return this.#size;
+	}
+
+	bytes(): Uint8Array<ArrayBuffer> {
+		const all = new Uint8Array(this.#size);
+		let at = 0;
+		for (const part of this.#parts) {
+			all.set(part, at);
+			at += part.byteLength;
+		}
+		return all;
+	}
+}
