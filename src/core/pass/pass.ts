@@ -1,0 +1,84 @@
+import type { Model } from '../ir/model.ts';
+import type { SeededRandom } from '../numeric/random.ts';
+import type { OptionsOf, OptionsSchema } from './options.ts';
+
+/** Something a pass says about one place of the model, or about the model as a whole. */
+export interface Note {
+	/** info: worth knowing. skip: could not be treated, with the reason. warn: the result may not be what was hoped for. */
+	readonly level: 'info' | 'skip' | 'warn';
+	/** Node or tensor it speaks of. */
+	readonly node?: string;
+	readonly reason: string;
+}
+
+/** How a variant is coloured in charts and counted in comparisons. */
+export type Family = 'quantized' | 'pruned' | 'both' | 'factorized' | 'optimized' | 'original';
+
+/** What a pass did, for people and for the study. Plain data. */
+export interface PassReport {
+	readonly pass: string;
+	readonly version: number;
+	/** Options after defaults. */
+	readonly options: unknown;
+	/** One sentence that leads with the least flattering truth, e.g. "Changed nothing: no MatMul has constant weights." */
+	readonly headline: string;
+	/** Tensors or nodes that it changed, and how many it could have changed by kind. */
+	readonly changed: number;
+	readonly eligible: number;
+	/** Bytes of stored tensors before and after. */
+	readonly bytesBefore: number;
+	readonly bytesAfter: number;
+	/** Share of the model's stored bytes that it touched, 0..1. */
+	readonly coverage: number;
+	readonly notes: readonly Note[];
+	readonly durationMs: number;
+}
+
+/** What a pass returns; the pipeline adds bytes, coverage, headline and time. */
+export interface PassResult {
+	readonly changed: number;
+	readonly eligible: number;
+	/** Bytes of the stored tensors (as they were before) that it changed. */
+	readonly bytesTouched: number;
+	/** Noun for what was changed, e.g. "weights". */
+	readonly unit: string;
+	readonly notes: readonly Note[];
+	/** Said instead of the pipeline's own sentence. */
+	readonly headline?: string;
+}
+
+export interface PassContext {
+	readonly signal: AbortSignal | undefined;
+	/** Seeded by recipe seed and step, so that the same recipe gives the same bytes. */
+	readonly random: SeededRandom;
+	/** fraction 0..1 of this pass. */
+	progress(fraction: number, detail?: string): void;
+}
+
+export interface Pass<S extends OptionsSchema = OptionsSchema> {
+	/** Stable name, used in recipes and folders. */
+	readonly id: string;
+	/** Raised when the same options give other bytes than before. */
+	readonly version: number;
+	readonly title: string;
+	/** One or two plain sentences. */
+	readonly summary: string;
+	readonly family: Family;
+	readonly options: S;
+	/** What must be there before it runs. */
+	readonly needs: readonly ('calibration' | 'labels' | 'engine')[];
+	/** What it will touch and what it skips, with reasons, without changing anything or reading weights. */
+	applies(model: Model, options: OptionsOf<S>): Note[];
+	run(model: Model, options: OptionsOf<S>, context: PassContext): Promise<PassResult>;
+}
+
+/** Keeps the options' types while passes of different kinds share a registry. */
+export function definePass<S extends OptionsSchema>(pass: Pass<S>): Pass<S> {
+	return pass;
+}
+
+/** A pass whose option type has been forgotten: what registries and pipelines hold. Options are parsed before use. */
+export type AnyPass = Omit<Pass, 'applies' | 'run'> & {
+	applies(model: Model, options: never): Note[];
+	run(model: Model, options: never, context: PassContext): Promise<PassResult>;
+};

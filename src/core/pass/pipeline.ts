@@ -1,0 +1,117 @@
+import { checkModel } from '../onnx/check.ts';
+import { type Model, allGraphs } from '../ir/model.ts';
+import { seededRandom } from '../numeric/random.ts';
+import { type AnyPass, type Note, type PassReport, type PassResult } from './pass.ts';
+import { parseOptions } from './options.ts';
+import type { Recipe } from './recipe.ts';
+
+export interface PipelineOptions {
+	readonly signal?: AbortSignal;
+	/** Stage in words and fraction 0..1 of the whole recipe. */
+	readonly onProgress?: (fraction: number, stage: string) => void;
+}
+
+/** A pass that threw, or left a graph that breaks ONNX's rules. Names the culprit. */
+export class PassFailed extends Error {
+	override readonly name = 'PassFailed';
+	constructor(
+		readonly pass: string,
+		readonly reason: string,
+		options?: ErrorOptions,
+	) {
+		super(`Pass ${pass} failed: ${reason}`, options);
+	}
+}
+
+export class UnknownPass extends Error {
+	override readonly name = 'UnknownPass';
+	constructor(readonly pass: string) {
+		super(`There is no pass called "${pass}" in this version.`);
+	}
+}
+
+/** Bytes of all stored tensors: initializers and tensors of Constant nodes, in every graph. */
+export function storedBytes(model: Model): number {
+	let total = 0;
+	for (const graph of allGraphs(model)) {
+		for (const value of graph.initializers) total += value.initializer?.byteLength ?? 0;
+		for (const node of graph.nodes()) {
+			for (const attr of node.attributes.values()) if (attr.kind === 'tensor') total += attr.value.byteLength;
+		}
+	}
+	return total;
+}
+
+/**
+ * Runs a recipe on a model, in place. The graph is checked before the first pass and after each; a pass that breaks it
+ * is named by PassFailed. Nothing is written: weights are computed when the model is.
+ */
+export async function runRecipe(model: Model, recipe: Recipe, registry: ReadonlyMap<string, AnyPass>, options: PipelineOptions = {}): Promise<PassReport[]> {
+	const steps = recipe.steps.filter((step) => !step.off);
+	const known = steps.map((step) => {
+		const pass = registry.get(step.pass);
+		if (!pass) throw new UnknownPass(step.pass);
+		return { pass, parsed: parseOptions(pass.options, step.options) };
+	});
+	const already = new Set(checkModel(model).map((problem) => problem.message));
+	const reports: PassReport[] = [];
+	for (const [index, { pass, parsed }] of known.entries()) {
+		options.signal?.throwIfAborted();
+		const began = performance.now();
+		const bytesBefore = storedBytes(model);
+		const report = (fraction: number, detail?: string): void =>
+			options.onProgress?.((index + Math.min(1, fraction)) / known.length, detail ? `${pass.title}: ${detail}` : pass.title);
+		report(0);
+		let result: PassResult;
+		try {
+			result = await pass.run(model, parsed as never, {
+				signal: options.signal,
+				random: seededRandom(recipe.seed).fork(`${index}:${pass.id}`),
+				progress: report,
+			});
+		} catch (error) {
+			if (options.signal?.aborted) throw error;
+			throw new PassFailed(pass.id, error instanceof Error ? error.message : String(error), { cause: error });
+		}
+		// Faults that the file came with are its own; only new ones are the pass's.
+		const broken = checkModel(model).find((problem) => !already.has(problem.message));
+		if (broken) throw new PassFailed(pass.id, `it left a broken graph: ${broken.message}`);
+		const coverage = bytesBefore === 0 ? 0 : Math.min(1, result.bytesTouched / bytesBefore);
+		reports.push({
+			pass: pass.id,
+			version: pass.version,
+			options: parsed,
+			headline: result.headline ?? headline(result, coverage),
+			changed: result.changed,
+			eligible: result.eligible,
+			bytesBefore,
+			bytesAfter: storedBytes(model),
+			coverage,
+			notes: result.notes,
+			durationMs: performance.now() - began,
+		});
+	}
+	return reports;
+}
+
+/** The first thing people read about a pass: what it left alone comes before what it did. */
+function headline(result: PassResult, coverage: number): string {
+	if (result.changed === 0) {
+		const reason = mostCommonReason(result.notes);
+		return `Changed nothing${reason ? `: ${reason}` : '.'}`;
+	}
+	const percent = coverage >= 0.995 ? '100' : (coverage * 100).toFixed(coverage < 0.1 ? 1 : 0);
+	if (coverage < 0.5) {
+		const reason = mostCommonReason(result.notes);
+		return `Left ${(100 - coverage * 100).toFixed(0)} % of the stored bytes alone: changed ${result.changed} of ${result.eligible} ${result.unit}${reason ? `. Most often: ${reason}` : '.'}`;
+	}
+	return `Changed ${result.changed} of ${result.eligible} ${result.unit}, ${percent} % of the stored bytes.`;
+}
+
+function mostCommonReason(notes: readonly Note[]): string | undefined {
+	const counts = new Map<string, number>();
+	for (const note of notes) if (note.level === 'skip') counts.set(note.reason, (counts.get(note.reason) ?? 0) + 1);
+	let best: string | undefined;
+	for (const [reason, count] of counts) if (best === undefined || count > (counts.get(best) ?? 0)) best = reason;
+	return best;
+}

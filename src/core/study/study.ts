@@ -1,0 +1,213 @@
+import type { Family, PassReport } from '../pass/pass.ts';
+import type { Recipe } from '../pass/recipe.ts';
+
+/** SHA-256 in lower-case hex. */
+export type Hash = string;
+
+export type Backend = 'wasm' | 'webgpu' | 'webnn';
+
+/** One way to run a model: provider and threads. Written `wasm×1`, `wasm×4`, `webgpu`. */
+export interface Target {
+	readonly backend: Backend;
+	/** WASM threads; 1 elsewhere. */
+	readonly threads: number;
+}
+
+export function targetKey(target: Target): string {
+	return target.backend === 'wasm' ? `wasm×${target.threads}` : target.backend;
+}
+
+/** Shape facts of one model input or output. */
+export interface PortFacts {
+	readonly name: string;
+	/** As printed by printType, e.g. `float32[N, 3, 224, 224]`. */
+	readonly type: string;
+	readonly dtype: string;
+	readonly shape: readonly (number | string | null)[] | null;
+}
+
+/** The plain summary of a model that the page gets: never the graph. */
+export interface ModelFacts {
+	readonly fileName: string;
+	/** All files together, external data included. */
+	readonly byteLength: number;
+	readonly irVersion: number;
+	readonly opsets: readonly { readonly domain: string; readonly version: number }[];
+	readonly producer: string;
+	readonly parameters: number;
+	/** Bytes of stored tensors. */
+	readonly weightBytes: number;
+	/** Multiply-accumulates of one run with unknown dimensions taken as 1; undefined where shapes are not known. */
+	readonly macs?: number;
+	readonly nodeCount: number;
+	readonly inputs: readonly PortFacts[];
+	readonly outputs: readonly PortFacts[];
+	/** Operators by count, most first; subgraphs included. */
+	readonly operators: readonly { readonly op: string; readonly count: number; readonly parameterBytes: number }[];
+	/** Largest stored tensors, most first, at most 200. */
+	readonly layers: readonly LayerFacts[];
+	/** Files that external data asks for and that were not dropped. */
+	readonly missingData: readonly string[];
+	readonly warnings: readonly string[];
+	readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface LayerFacts {
+	/** Node that reads the tensor, and the tensor. */
+	readonly node: string;
+	readonly op: string;
+	readonly tensor: string;
+	readonly dtype: string;
+	readonly dims: readonly number[];
+	readonly byteLength: number;
+}
+
+/** A model at rest: what identifies it. `hash` is of the .onnx file; external data is hashed into it by the storage layer. */
+export interface ModelIdentity {
+	readonly name: string;
+	readonly hash: Hash;
+	readonly byteLength: number;
+}
+
+/** Size on disk and as transferred. */
+export interface Sizes {
+	readonly bytes: number;
+	readonly gzip?: number;
+	readonly brotli?: number;
+}
+
+export type VariantState = 'queued' | 'compressing' | 'measuring' | 'done' | 'failed' | 'cancelled';
+
+/** A failure as people are told it: what, where, what to do. */
+export interface Failure {
+	readonly code: string;
+	readonly message: string;
+	readonly where?: string;
+	readonly advice?: string;
+	/** For "copy details". */
+	readonly detail?: string;
+}
+
+export interface Variant {
+	/** Hash of model hash + canonical recipe + pass versions; 'original' for the model itself. */
+	readonly id: Hash | 'original';
+	readonly name: string;
+	readonly family: Family;
+	readonly recipe: Recipe;
+	/** Hash of the file; absent until it is written. */
+	readonly file?: Hash;
+	readonly sizes?: Sizes;
+	readonly parameters?: number;
+	readonly nonZeros?: number;
+	readonly operators?: readonly { readonly op: string; readonly count: number }[];
+	readonly layers?: readonly LayerFacts[];
+	readonly report: readonly PassReport[];
+	readonly failure?: Failure;
+	readonly createdAt: string;
+}
+
+/** Where figures were measured. */
+export interface Environment {
+	readonly browser: string;
+	readonly platform: string;
+	readonly cores: number;
+	readonly isolated: boolean;
+	readonly runtime: string;
+	readonly gpu?: string;
+	readonly pare: string;
+}
+
+export type Interval = readonly [low: number, high: number];
+
+/** A timed run of a variant on a target. Raw samples are kept. */
+export interface Run {
+	readonly variant: Hash | 'original';
+	readonly target: Target;
+	/** Threads that the runtime really used. */
+	readonly threadsUsed: number;
+	readonly loadMs: number;
+	readonly firstMs: number;
+	/** Warm, interleaved with the original. */
+	readonly samplesMs: readonly number[];
+	/** Samples of the original from the same interleaved rounds. */
+	readonly referenceMs: readonly number[];
+	readonly medianMs: number;
+	readonly p95Ms: number;
+	/** Ratio of medians to the original with its 95 % interval; absent for the original. */
+	readonly ratio?: { readonly value: number; readonly interval: Interval };
+	/** Nodes by provider, where the runtime tells. */
+	readonly placement?: readonly { readonly provider: string; readonly nodes: number; readonly ops: readonly string[] }[];
+	/** Microseconds by operator, from the profile. */
+	readonly profile?: readonly { readonly op: string; readonly count: number; readonly totalUs: number; readonly provider: string }[];
+	/** Agreement of the timed run's outputs with the same variant on the reference target (WASM, one thread). */
+	readonly agreement?: { readonly cosine: number; readonly maxAbs: number; readonly ok: boolean };
+	/** Why the figures deserve care: hidden tab, no isolation, few samples. */
+	readonly caveats: readonly string[];
+	readonly failure?: Failure;
+	readonly measuredAt: string;
+}
+
+/** Fidelity of one output to the original, over all inputs. */
+export interface OutputFidelity {
+	readonly output: string;
+	readonly n: number;
+	readonly cosine: number;
+	/** Worst cosine of a single example. */
+	readonly worstCosine: number;
+	readonly sqnrDb: number | null;
+	readonly maxAbs: number;
+	/** Share of rows with the same best class, where the output looks like a classifier's. */
+	readonly agreement?: { readonly value: number; readonly interval: Interval; readonly n: number };
+}
+
+/** Task metric where labels are there. */
+export interface TaskMetric {
+	readonly metric: 'top1' | 'top5';
+	readonly value: number;
+	readonly interval: Interval;
+	readonly n: number;
+	/** Difference to the original on the same examples: paired. */
+	readonly difference?: { readonly value: number; readonly interval: Interval; readonly pValue: number };
+}
+
+export interface Evaluation {
+	readonly variant: Hash | 'original';
+	/** Hash of inputs and preprocessing. */
+	readonly dataset: Hash;
+	readonly synthetic: boolean;
+	readonly target: Target;
+	readonly outputs: readonly OutputFidelity[];
+	readonly metrics: readonly TaskMetric[];
+	/** Examples that disagree most: index, and what original and variant said. */
+	readonly disagreements: readonly { readonly index: number; readonly label?: string; readonly original: string; readonly variant: string; readonly cosine: number }[];
+	readonly failure?: Failure;
+	readonly measuredAt: string;
+}
+
+export interface DatasetFacts {
+	readonly hash: Hash;
+	readonly name: string;
+	readonly kind: 'pictures' | 'arrays' | 'synthetic' | 'sample';
+	readonly n: number;
+	readonly labelled: boolean;
+	readonly classes?: number;
+	/** What is done to each example, in words. */
+	readonly preprocessing: string;
+	/** Entries left out, with reasons. */
+	readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** Everything that is known about one model and its variants: one JSON document. */
+export interface Study {
+	readonly v: 1;
+	readonly id: string;
+	readonly model: ModelIdentity;
+	readonly facts: ModelFacts;
+	readonly dataset?: DatasetFacts;
+	readonly environment: Environment;
+	readonly variants: readonly Variant[];
+	readonly runs: readonly Run[];
+	readonly evaluations: readonly Evaluation[];
+	readonly createdAt: string;
+	readonly updatedAt: string;
+}

@@ -1,0 +1,139 @@
+import type { Recipe } from '../core/pass/recipe.ts';
+import type { DatasetFacts, Environment, Failure, Hash, ModelFacts, Study, Target } from '../core/study/study.ts';
+
+/** One piece of work in the queue: a variant being made, measured, or a model being opened. */
+export interface Job {
+	readonly id: string;
+	readonly kind: 'open' | 'compress' | 'evaluate' | 'benchmark' | 'export';
+	/** e.g. `float16: measuring on WASM`. */
+	readonly title: string;
+	readonly variant?: Hash | 'original';
+	readonly state: 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
+	/** 0..1; undefined while it cannot be told. */
+	readonly fraction?: number;
+	readonly detail?: string;
+	readonly startedAt?: number;
+	readonly failure?: Failure;
+}
+
+export type Theme = 'system' | 'light' | 'dark';
+export type View = 'studio' | 'compare' | 'layers' | 'samples' | 'settings';
+
+export interface Toast {
+	readonly id: string;
+	readonly message: string;
+	readonly tone: 'info' | 'error';
+	/** Undo or retry. */
+	readonly action?: { readonly label: string; readonly run: () => void };
+}
+
+export interface RecentStudy {
+	readonly id: string;
+	readonly name: string;
+	readonly variants: number;
+	readonly byteLength: number;
+	readonly updatedAt: string;
+}
+
+/** What this device and browser offer, found at start; each absence with its effect in words. */
+export interface Capabilities {
+	readonly isolated: boolean;
+	readonly threads: number;
+	readonly webgpu: { readonly available: boolean; readonly f16: boolean; readonly adapter?: string; readonly reason?: string };
+	readonly webnn: { readonly available: boolean; readonly reason?: string };
+	readonly opfs: boolean;
+	readonly notes: readonly string[];
+}
+
+export interface Settings {
+	readonly theme: Theme;
+	readonly threads: number;
+	readonly targets: readonly Target[];
+	readonly memoryBudgetBytes: number;
+	/** Rounds of the benchmark. */
+	readonly rounds: number;
+	/** Examples used for fidelity. */
+	readonly maxExamples: number;
+}
+
+/** A study from somebody's link, shown read-only. */
+export interface SharedComparison {
+	readonly study: Study;
+	/** The model with the same hash has been dropped: recipes can be re-run here. */
+	readonly matched: boolean;
+}
+
+export interface AppState {
+	/** undefined until a model is open. */
+	readonly study: Study | undefined;
+	readonly shared: SharedComparison | undefined;
+	/** Facts of a model that is being opened, before the study exists. */
+	readonly opening: { readonly name: string; readonly facts?: ModelFacts } | undefined;
+	readonly openFailure: Failure | undefined;
+	readonly environment: Environment | undefined;
+	readonly capabilities: Capabilities | undefined;
+	readonly dataset: DatasetFacts | undefined;
+	readonly jobs: readonly Job[];
+	/** Selected variant everywhere: chart, table, panel. */
+	readonly selected: Hash | 'original' | undefined;
+	/** Compared variants, A and B. */
+	readonly pinned: readonly [Hash | 'original' | undefined, Hash | 'original' | undefined];
+	/** The recipe in the builder. */
+	readonly draft: Recipe;
+	readonly canUndo: boolean;
+	readonly canRedo: boolean;
+	readonly view: View;
+	readonly settings: Settings;
+	readonly recent: readonly RecentStudy[];
+	readonly toasts: readonly Toast[];
+	/** Another tab owns this study: this one only shows it. */
+	readonly readOnly: boolean;
+	readonly storage: { readonly usedBytes: number; readonly quotaBytes: number } | undefined;
+	readonly offlineReady: boolean;
+	readonly updateReady: boolean;
+}
+
+export interface Actions {
+	/** Files as dropped, pasted or picked: model, external data, inputs, recipe, study or a mix. Sniffs and sends each to its place. */
+	openFiles(files: readonly File[]): Promise<void>;
+	openSample(id: 'digits' | 'silero-vad'): Promise<void>;
+	openStudy(id: string): Promise<void>;
+	closeStudy(): void;
+	deleteStudy(id: string): Promise<void>;
+	/** Read a link's hash; sets shared or openFailure. */
+	openLink(hash: string): Promise<void>;
+
+	/** Makes and measures variants of these recipes; those that exist are only selected. */
+	runRecipes(recipes: readonly Recipe[]): Promise<void>;
+	/** Makes again what failed, or measures again. */
+	rerun(variant: Hash | 'original'): Promise<void>;
+	removeVariants(variants: readonly Hash[]): void;
+	renameVariant(variant: Hash, name: string): void;
+	cancelJob(id: string): void;
+	cancelAll(): void;
+
+	setDraft(recipe: Recipe): void;
+	undo(): void;
+	redo(): void;
+
+	select(variant: Hash | 'original' | undefined): void;
+	pin(side: 'a' | 'b', variant: Hash | 'original' | undefined): void;
+	setView(view: View): void;
+	setSettings(settings: Partial<Settings>): void;
+
+	/** Saves the file that was measured, with its certificate beside it. */
+	download(variant: Hash | 'original'): Promise<void>;
+	/** Study as JSON, or zip with its files. */
+	exportStudy(options: { readonly withFiles: boolean }): Promise<void>;
+	exportTable(format: 'csv' | 'json'): string;
+	/** Copies the comparison's link; gives its length in characters. */
+	copyLink(): Promise<number>;
+
+	takeOver(): void;
+	clearStorage(): Promise<void>;
+	applyUpdate(): void;
+	dismissToast(id: string): void;
+	toast(message: string, tone?: Toast['tone'], action?: Toast['action']): void;
+}
+
+export type Store = AppState & Actions;
