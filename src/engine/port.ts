@@ -6,7 +6,16 @@ export interface TensorData {
 	readonly dtype: DType;
 	readonly dims: readonly number[];
 	readonly data:
-		| Float32Array | Float64Array | Uint8Array | Int8Array | Uint16Array | Int16Array | Int32Array | Uint32Array | BigInt64Array | BigUint64Array
+		| Float32Array
+		| Float64Array
+		| Uint8Array
+		| Int8Array
+		| Uint16Array
+		| Int16Array
+		| Int32Array
+		| Uint32Array
+		| BigInt64Array
+		| BigUint64Array
 		| readonly string[];
 }
 

@@ -21,11 +21,14 @@ export type AttributeValue =
 	| { readonly kind: 'graphs'; readonly value: readonly Graph[] }
 	| { readonly kind: 'sparseTensors'; readonly value: readonly SparseTensorRef[] }
 	| { readonly kind: 'types'; readonly value: readonly ValueType[] }
-	| { readonly kind: 'ref'; /** AttributeProto.type number of what is referred to */ readonly type: number; readonly value: string }
+	| { readonly kind: 'ref' /** AttributeProto.type number of what is referred to */; readonly type: number; readonly value: string }
 	/** A kind this version does not read; the bytes of its AttributeProto. */
 	| { readonly kind: 'opaque'; readonly value: Uint8Array };
 
-export type Attribute = AttributeValue & { readonly docString?: string; /** Unknown fields, kept as read. */ readonly unknown?: Uint8Array };
+export type Attribute = AttributeValue & {
+	readonly docString?: string /** Unknown fields, kept as read. */;
+	readonly unknown?: Uint8Array;
+};
 
 export const attribute = {
 	int: (value: number | bigint): Attribute => ({ kind: 'int', value: BigInt(value) }),

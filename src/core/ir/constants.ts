@@ -42,4 +42,3 @@ export function addConstantNode(graph: Graph, name: string, tensor: TensorRef): 
 	graph.prepend(node);
 	return node.output();
 }
-

@@ -431,7 +431,8 @@ export class Graph {
 	 */
 	createNode(init: NodeInit): Node {
 		const base = init.name || init.op;
-		const names = typeof init.outputs === 'number' ? Array.from({ length: init.outputs }, () => this.ledger.fresh(`${base}_output`)) : init.outputs;
+		const names =
+			typeof init.outputs === 'number' ? Array.from({ length: init.outputs }, () => this.ledger.fresh(`${base}_output`)) : init.outputs;
 		const outputs = names.map((name) => (name ? this.createValue(name) : null));
 		return new Node(this, init, outputs);
 	}
@@ -493,7 +494,10 @@ export class Graph {
 		const graph = old.graph;
 		if (!graph.outputs.includes(old)) return;
 		const renamable =
-			replacement.graph === graph && replacement.producer !== undefined && !graph.outputs.includes(replacement) && replacement.initializer === undefined;
+			replacement.graph === graph &&
+			replacement.producer !== undefined &&
+			!graph.outputs.includes(replacement) &&
+			replacement.initializer === undefined;
 		const outputName = old.name;
 		old.name = graph.ledger.fresh(`${outputName}_replaced`);
 		let result = replacement;

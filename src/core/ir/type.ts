@@ -5,7 +5,7 @@ export type Dim = number | string | null;
 
 /** Type of a value as the file declares it (onnx.proto3, TypeProto). */
 export type ValueType =
-	| { readonly kind: 'tensor' | 'sparse'; readonly dtype: DType; /** null: rank unknown */ readonly shape: readonly Dim[] | null }
+	| { readonly kind: 'tensor' | 'sparse'; readonly dtype: DType /** null: rank unknown */; readonly shape: readonly Dim[] | null }
 	| { readonly kind: 'sequence' | 'optional'; readonly element: ValueType | undefined }
 	| { readonly kind: 'map'; readonly key: DType; readonly value: ValueType | undefined }
 	/** A type this version does not read; kept as the bytes of its TypeProto. */

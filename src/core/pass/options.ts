@@ -21,7 +21,11 @@ export interface FieldText {
 /** What a form or a command line needs to know about one option. */
 export type OptionField = FieldText & { readonly key: string } & (
 		| { readonly kind: 'flag'; readonly default: boolean }
-		| { readonly kind: 'choice'; readonly default: string | number; readonly choices: readonly { readonly value: string | number; readonly label: string }[] }
+		| {
+				readonly kind: 'choice';
+				readonly default: string | number;
+				readonly choices: readonly { readonly value: string | number; readonly label: string }[];
+		  }
 		| { readonly kind: 'number'; readonly default: number; readonly min: number; readonly max: number; readonly integer: boolean }
 		| { readonly kind: 'names'; readonly default: readonly string[] }
 	);
@@ -39,20 +43,35 @@ export function flag(text: FieldText & { readonly default: boolean }) {
 }
 
 /** One of a few values; labels say what they mean. */
-export function choice<const T extends string | number>(text: FieldText & { readonly default: NoInfer<T>; readonly choices: readonly { readonly value: T; readonly label: string }[] }) {
+export function choice<const T extends string | number>(
+	text: FieldText & { readonly default: NoInfer<T>; readonly choices: readonly { readonly value: T; readonly label: string }[] },
+) {
 	const literals = text.choices.map((entry) => entry.value) as [T, ...T[]];
-	return described(z._default(z.literal(literals), text.default as never), { kind: 'choice', ...text } as Described) as unknown as z.ZodMiniType<T, T | undefined>;
+	return described(z._default(z.literal(literals), text.default as never), {
+		kind: 'choice',
+		...text,
+	} as Described) as unknown as z.ZodMiniType<T, T | undefined>;
 }
 
-export function number(text: FieldText & { readonly default: number; readonly min: number; readonly max: number; readonly integer?: boolean }) {
+export function number(
+	text: FieldText & { readonly default: number; readonly min: number; readonly max: number; readonly integer?: boolean },
+) {
 	const base = text.integer ? z.int() : z.number();
-	return described(z._default(base.check(z.gte(text.min), z.lte(text.max)), text.default), { kind: 'number', ...text, integer: text.integer ?? false } as Described);
+	return described(z._default(base.check(z.gte(text.min), z.lte(text.max)), text.default), {
+		kind: 'number',
+		...text,
+		integer: text.integer ?? false,
+	} as Described);
 }
 
 /** Names of nodes, tensors or operators. */
 export function names(text: FieldText & { readonly default?: readonly string[] }) {
 	const fallback = text.default ?? [];
-	return described(z._default(z.array(z.string().check(z.maxLength(4096))).check(z.maxLength(100_000)), [...fallback]), { kind: 'names', ...text, default: fallback } as Described);
+	return described(z._default(z.array(z.string().check(z.maxLength(4096))).check(z.maxLength(100_000)), [...fallback]), {
+		kind: 'names',
+		...text,
+		default: fallback,
+	} as Described);
 }
 
 export type OptionsSchema = z.ZodMiniObject;

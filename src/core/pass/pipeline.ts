@@ -1,8 +1,8 @@
-import { checkModel } from '../onnx/check.ts';
-import { type Model, allGraphs } from '../ir/model.ts';
+import { allGraphs, type Model } from '../ir/model.ts';
 import { seededRandom } from '../numeric/random.ts';
-import { type AnyPass, type Note, type PassReport, type PassResult } from './pass.ts';
+import { checkModel } from '../onnx/check.ts';
 import { parseOptions } from './options.ts';
+import type { AnyPass, Note, PassReport, PassResult } from './pass.ts';
 import type { Recipe } from './recipe.ts';
 
 export interface PipelineOptions {
@@ -46,7 +46,12 @@ export function storedBytes(model: Model): number {
  * Runs a recipe on a model, in place. The graph is checked before the first pass and after each; a pass that breaks it
  * is named by PassFailed. Nothing is written: weights are computed when the model is.
  */
-export async function runRecipe(model: Model, recipe: Recipe, registry: ReadonlyMap<string, AnyPass>, options: PipelineOptions = {}): Promise<PassReport[]> {
+export async function runRecipe(
+	model: Model,
+	recipe: Recipe,
+	registry: ReadonlyMap<string, AnyPass>,
+	options: PipelineOptions = {},
+): Promise<PassReport[]> {
 	const steps = recipe.steps.filter((step) => !step.off);
 	const known = steps.map((step) => {
 		const pass = registry.get(step.pass);

@@ -39,7 +39,9 @@ export class InvalidRecipe extends Error {
 export function parseRecipe(input: unknown): Recipe {
 	const version = typeof input === 'object' && input !== null && 'v' in input ? input.v : undefined;
 	if (typeof version === 'number' && version > 1) {
-		throw new InvalidRecipe(`This recipe was written by a newer Pare (recipe format ${version}; this one reads format 1). Update Pare and try again.`);
+		throw new InvalidRecipe(
+			`This recipe was written by a newer Pare (recipe format ${version}; this one reads format 1). Update Pare and try again.`,
+		);
 	}
 	const result = recipeSchema.safeParse(input);
 	if (result.success) return result.data as Recipe;

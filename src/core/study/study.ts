@@ -179,7 +179,13 @@ export interface Evaluation {
 	readonly outputs: readonly OutputFidelity[];
 	readonly metrics: readonly TaskMetric[];
 	/** Examples that disagree most: index, and what original and variant said. */
-	readonly disagreements: readonly { readonly index: number; readonly label?: string; readonly original: string; readonly variant: string; readonly cosine: number }[];
+	readonly disagreements: readonly {
+		readonly index: number;
+		readonly label?: string;
+		readonly original: string;
+		readonly variant: string;
+		readonly cosine: number;
+	}[];
 	readonly failure?: Failure;
 	readonly measuredAt: string;
 }
