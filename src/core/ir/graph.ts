@@ -210,7 +210,9 @@ export class Node {
 		});
 		this.#inputs = [];
 		this.#inputUses = [];
-		values.forEach((value, index) => this.setInput(index, value));
+		values.forEach((value, index) => {
+			this.setInput(index, value);
+		});
 		this.graph.touch();
 	}
 
