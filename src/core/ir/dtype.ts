@@ -25,7 +25,9 @@ export type DType =
 	| 'float4e2m1'
 	| 'float8e8m0'
 	| 'uint2'
-	| 'int2';
+	| 'int2'
+	| 'float6e2m3'
+	| 'float6e3m2';
 
 interface DTypeFacts {
 	/** Number in TensorProto.DataType. */
@@ -61,6 +63,8 @@ const FACTS: Readonly<Record<DType, DTypeFacts>> = {
 	float8e8m0: { code: 24, bits: 8 },
 	uint2: { code: 25, bits: 2 },
 	int2: { code: 26, bits: 2 },
+	float6e2m3: { code: 27, bits: 6 },
+	float6e3m2: { code: 28, bits: 6 },
 };
 
 const BY_CODE = new Map<number, DType>();

@@ -13,11 +13,14 @@ export interface Use {
  * subgraph that reads a value of an outer graph holds that very object.
  */
 export class Value {
-	/** Declared type: from value_info, graph inputs or outputs. Inferred types are kept apart (see core/onnx). */
-	type: ValueType | undefined;
-	docString = '';
+	#type: ValueType | undefined;
+	#docString = '';
 	/** Unknown fields and metadata of its ValueInfoProto, kept as read. */
 	unknown: Uint8Array | undefined;
+	/** @internal In how many input lists and graph output lists it stands; kept by Graph. */
+	inputListings = 0;
+	/** @internal */
+	outputListings = 0;
 	#name: string;
 	#initializer: TensorRef | SparseTensorRef | undefined;
 	readonly #uses = new Set<Use>();
@@ -31,7 +34,28 @@ export class Value {
 		type?: ValueType,
 	) {
 		this.#name = name;
-		this.type = type;
+		this.#type = type;
+	}
+
+	/** Declared type: from value_info, graph inputs or outputs. Inferred types are kept apart (see core/onnx). */
+	get type(): ValueType | undefined {
+		return this.#type;
+	}
+
+	set type(type: ValueType | undefined) {
+		if (type === this.#type) return;
+		this.#type = type;
+		this.graph.touch();
+	}
+
+	get docString(): string {
+		return this.#docString;
+	}
+
+	set docString(text: string) {
+		if (text === this.#docString) return;
+		this.#docString = text;
+		this.graph.touch();
 	}
 
 	get name(): string {
@@ -59,11 +83,12 @@ export class Value {
 	}
 
 	get isGraphInput(): boolean {
-		return this.graph.inputs.includes(this);
+		return this.inputListings > 0;
 	}
 
+	/** Whether it is an output of its graph (or, in a file that breaks the rules, of a subgraph that only sees it). */
 	get isGraphOutput(): boolean {
-		return this.graph.outputs.includes(this);
+		return this.outputListings > 0;
 	}
 
 	/** Its stored tensor where it is an initializer (dense or sparse). */
@@ -106,9 +131,9 @@ export interface NodeInit {
 export class Node {
 	#op: string;
 	#domain: string;
-	name: string;
-	overload: string;
-	docString: string;
+	#name: string;
+	#docString: string;
+	readonly overload: string;
 	/** metadata_props, device configurations and unknown fields, kept as read. */
 	unknown: Uint8Array | undefined;
 	#inputs: (Value | null)[] = [];
@@ -129,9 +154,9 @@ export class Node {
 	) {
 		this.#op = init.op;
 		this.#domain = init.domain === 'ai.onnx' ? '' : (init.domain ?? '');
-		this.name = init.name ?? '';
+		this.#name = init.name ?? '';
 		this.overload = init.overload ?? '';
-		this.docString = init.docString ?? '';
+		this.#docString = init.docString ?? '';
 		this.unknown = init.unknown;
 		this.#outputs = outputs;
 		outputs.forEach((value, index) => {
@@ -140,6 +165,26 @@ export class Node {
 		this.#attributes = new Map(init.attributes instanceof Map ? init.attributes : Object.entries(init.attributes ?? {}));
 		for (const attr of this.#attributes.values()) for (const sub of attributeGraphs(attr)) sub.owner = this;
 		this.setInputs(init.inputs);
+	}
+
+	get name(): string {
+		return this.#name;
+	}
+
+	set name(name: string) {
+		if (name === this.#name) return;
+		this.#name = name;
+		this.graph.touch();
+	}
+
+	get docString(): string {
+		return this.#docString;
+	}
+
+	set docString(text: string) {
+		if (text === this.#docString) return;
+		this.#docString = text;
+		this.graph.touch();
 	}
 
 	/** Operator name, e.g. `Conv`. */
@@ -315,8 +360,8 @@ export class Ledger {
 }
 
 export class Graph {
-	name: string;
-	docString = '';
+	#name: string;
+	#docString = '';
 	/** quantization_annotation, metadata_props and unknown fields, kept as read. */
 	unknown: Uint8Array | undefined;
 	/** The node whose attribute holds this graph; undefined for a model's main graph. */
@@ -327,12 +372,37 @@ export class Graph {
 	#first: Node | undefined;
 	#last: Node | undefined;
 	#nodeCount = 0;
+	/**
+	 * @internal Values that the file declares in value_info, in its order: the writer lists these first, so that an
+	 * untouched list is written as it was read. Values with a type that are missing here are listed after them.
+	 */
+	readonly declared = new Set<Value>();
 
 	constructor(
 		readonly ledger: Ledger,
 		name = '',
 	) {
-		this.name = name;
+		this.#name = name;
+	}
+
+	get name(): string {
+		return this.#name;
+	}
+
+	set name(name: string) {
+		if (name === this.#name) return;
+		this.#name = name;
+		this.touch();
+	}
+
+	get docString(): string {
+		return this.#docString;
+	}
+
+	set docString(text: string) {
+		if (text === this.#docString) return;
+		this.#docString = text;
+		this.touch();
 	}
 
 	/** @internal */
@@ -377,6 +447,7 @@ export class Graph {
 		const value = new Value(this, name, type);
 		this.ledger.take(name);
 		this.#inputs.push(value);
+		value.inputListings += 1;
 		this.touch();
 		return value;
 	}
@@ -384,17 +455,22 @@ export class Graph {
 	/** Takes a value off the input list; for initializers that are inputs too this makes them constants. */
 	removeInput(value: Value): void {
 		this.#inputs = this.#inputs.filter((input) => input !== value);
+		value.inputListings = 0;
 		this.touch();
 	}
 
 	/** Makes an existing value (an initializer) an input too, as IR version 3 asks for. */
 	listAsInput(value: Value): void {
-		if (!this.#inputs.includes(value)) this.#inputs.push(value);
+		if (value.isGraphInput) return;
+		this.#inputs.push(value);
+		value.inputListings += 1;
 		this.touch();
 	}
 
 	setOutputs(values: readonly Value[]): void {
+		for (const value of this.#outputs) value.outputListings -= 1;
 		this.#outputs = [...values];
+		for (const value of this.#outputs) value.outputListings += 1;
 		this.touch();
 	}
 
@@ -419,8 +495,7 @@ export class Graph {
 
 	/** Removes a stored tensor. Throws where a node still reads the value and it is no graph input. */
 	removeInitializer(value: Value): void {
-		const listed = this.#inputs.includes(value);
-		if (!listed && (value.uses.size > 0 || this.#outputs.includes(value))) {
+		if (!value.isGraphInput && (value.uses.size > 0 || value.isGraphOutput)) {
 			throw new Error(`initializer ${value.name} is still used`);
 		}
 		this.#initializers.delete(value);

@@ -1,3 +1,4 @@
+import type { ByteSource } from '../bytes/source.ts';
 import type { Attribute } from './attribute.ts';
 import { Graph, Ledger, type Node } from './graph.ts';
 
@@ -16,14 +17,20 @@ export interface ModelFunction {
 	readonly unknown: Uint8Array | undefined;
 }
 
+/** Something in a file that breaks ONNX's rules but could be read; the checker reports it with its own findings. */
+export interface ReadProblem {
+	readonly message: string;
+	readonly where: string;
+}
+
 /** An ONNX model: main graph, functions and what the file says about itself. */
 export class Model {
-	irVersion = 8;
-	producerName = '';
-	producerVersion = '';
-	domain = '';
-	modelVersion = 0n;
-	docString = '';
+	#irVersion = 8;
+	#producerName = '';
+	#producerVersion = '';
+	#domain = '';
+	#modelVersion = 0n;
+	#docString = '';
 	/** metadata_props in file order. */
 	readonly metadata = new Map<string, string>();
 	readonly functions: ModelFunction[] = [];
@@ -31,8 +38,11 @@ export class Model {
 	unknown: Uint8Array | undefined;
 	readonly graph: Graph;
 	readonly #opsets = new Map<string, number>();
-	/** Revision of the ledger at which the model equals the file it was read from; undefined for built models. */
-	savedRevision: number | undefined;
+	#saved: SavedState | undefined;
+	/** The file it was read from; an untouched model is copied from it byte for byte. */
+	source: ByteSource | undefined;
+	/** What the reader found wrong with the file (a name given twice, for one); empty for built models. */
+	readonly readProblems: ReadProblem[] = [];
 
 	constructor(
 		readonly ledger: Ledger = new Ledger(),
@@ -56,10 +66,83 @@ export class Model {
 		this.ledger.revision += 1;
 	}
 
-	/** Whether anything changed since it was read. */
-	get touched(): boolean {
-		return this.savedRevision !== this.ledger.revision;
+	get irVersion(): number {
+		return this.#irVersion;
 	}
+
+	set irVersion(version: number) {
+		this.#irVersion = version;
+		this.ledger.revision += 1;
+	}
+
+	get producerName(): string {
+		return this.#producerName;
+	}
+
+	set producerName(name: string) {
+		this.#producerName = name;
+		this.ledger.revision += 1;
+	}
+
+	get producerVersion(): string {
+		return this.#producerVersion;
+	}
+
+	set producerVersion(version: string) {
+		this.#producerVersion = version;
+		this.ledger.revision += 1;
+	}
+
+	get domain(): string {
+		return this.#domain;
+	}
+
+	set domain(domain: string) {
+		this.#domain = domain;
+		this.ledger.revision += 1;
+	}
+
+	get modelVersion(): bigint {
+		return this.#modelVersion;
+	}
+
+	set modelVersion(version: bigint) {
+		this.#modelVersion = version;
+		this.ledger.revision += 1;
+	}
+
+	get docString(): string {
+		return this.#docString;
+	}
+
+	set docString(text: string) {
+		this.#docString = text;
+		this.ledger.revision += 1;
+	}
+
+	/** Whether anything changed since it was read; always true for a built model. */
+	get touched(): boolean {
+		const saved = this.#saved;
+		return (
+			saved?.revision !== this.ledger.revision ||
+			saved.functions.length !== this.functions.length ||
+			saved.functions.some((fn, index) => fn !== this.functions[index]) ||
+			saved.metadata.length !== this.metadata.size ||
+			[...this.metadata].some(([key, value], index) => saved.metadata[index]?.[0] !== key || saved.metadata[index]?.[1] !== value)
+		);
+	}
+
+	/** Says that the model, as it stands now, equals `source`. */
+	markSaved(source: ByteSource): void {
+		this.source = source;
+		this.#saved = { revision: this.ledger.revision, functions: [...this.functions], metadata: [...this.metadata] };
+	}
+}
+
+interface SavedState {
+	readonly revision: number;
+	readonly functions: readonly ModelFunction[];
+	readonly metadata: readonly (readonly [string, string])[];
 }
 
 /** Every graph under `graph`, itself first, then the subgraphs of its nodes in order, depth first. */
