@@ -1,0 +1,195 @@
+import { type Hash, type Interval, type Study, targetKey } from '../../core/study/study.ts';
+
+type VariantId = Hash | 'original';
+
+/** A measured figure with its 95 % interval where there is one. */
+export interface Figure {
+	readonly value: number;
+	readonly interval?: Interval;
+	/** The outputs are equal to the original's: SQNR has no finite value. */
+	readonly exact?: boolean;
+}
+
+/** Something a chart can put on an axis. `figure` gives undefined where it was not measured. */
+export interface Axis {
+	readonly key: string;
+	/** As people read it at the axis, with unit and n. */
+	readonly label: string;
+	readonly shortLabel: string;
+	readonly better: 'low' | 'high';
+	readonly log: boolean;
+	readonly format: (value: number) => string;
+	/** Difference of two values in the axis' own unit, e.g. points. */
+	readonly figure: (variant: VariantId) => Figure | undefined;
+}
+
+const number = (value: number, digits: number): string =>
+	value.toLocaleString(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+/** Decimal megabytes with three significant digits: 4.98 MB, 18.6 MB, 120 MB, 26 kB. */
+export function formatBytes(bytes: number): string {
+	if (bytes < 1000) return `${bytes.toFixed(0)} B`;
+	if (bytes < 1e6) return `${number(bytes / 1e3, bytes < 1e4 ? 2 : bytes < 1e5 ? 1 : 0)} kB`;
+	if (bytes < 1e9) return `${number(bytes / 1e6, bytes < 1e7 ? 2 : bytes < 1e8 ? 1 : 0)} MB`;
+	return `${number(bytes / 1e9, 2)} GB`;
+}
+
+/** Milliseconds with three significant digits. */
+export function formatMs(ms: number): string {
+	return `${number(ms, ms < 1 ? 3 : ms < 10 ? 2 : ms < 100 ? 1 : 0)} ms`;
+}
+
+function formatCount(count: number): string {
+	if (count < 1e3) return count.toFixed(0);
+	if (count < 1e6) return `${number(count / 1e3, 1)} k`;
+	return `${number(count / 1e6, 2)} M`;
+}
+
+/** What a variant costs: sizes, counts, and times on every target that was measured. */
+export function costAxes(study: Study): Axis[] {
+	const variants = new Map(study.variants.map((variant) => [variant.id, variant]));
+	const plain = (value: number | undefined): Figure | undefined => (value === undefined ? undefined : { value });
+	const axes: Axis[] = [
+		{
+			key: 'size',
+			label: 'size, MB',
+			shortLabel: 'size',
+			better: 'low',
+			log: true,
+			format: formatBytes,
+			figure: (id) => plain(variants.get(id)?.sizes?.bytes ?? (id === 'original' ? study.model.byteLength : undefined)),
+		},
+	];
+	for (const method of ['gzip', 'brotli'] as const) {
+		if (!study.variants.some((variant) => variant.sizes?.[method] !== undefined)) continue;
+		axes.push({
+			key: method,
+			label: `size as transferred (${method}), MB`,
+			shortLabel: `${method} size`,
+			better: 'low',
+			log: true,
+			format: formatBytes,
+			figure: (id) => plain(variants.get(id)?.sizes?.[method]),
+		});
+	}
+	if (study.variants.some((variant) => variant.nonZeros !== undefined)) {
+		axes.push({
+			key: 'nonZeros',
+			label: 'weights that are not zero',
+			shortLabel: 'non-zeros',
+			better: 'low',
+			log: true,
+			format: formatCount,
+			figure: (id) => plain(variants.get(id)?.nonZeros),
+		});
+	}
+	const targets = new Map(study.runs.filter((run) => !run.failure).map((run) => [targetKey(run.target), run.target]));
+	for (const key of targets.keys()) {
+		const runs = new Map(study.runs.filter((run) => targetKey(run.target) === key && !run.failure).map((run) => [run.variant, run]));
+		const original = runs.get('original');
+		axes.push({
+			key: `latency:${key}`,
+			label: `latency, ms, ${key} (median, interval from paired rounds)`,
+			shortLabel: `latency ${key}`,
+			better: 'low',
+			log: true,
+			format: formatMs,
+			figure: (id) => {
+				const run = runs.get(id);
+				if (!run) return undefined;
+				if (!run.ratio || !original) return { value: run.medianMs };
+				// Everything on one axis must share a base: ratios come from the same rounds, so a busy machine cancels out.
+				const base = original.medianMs;
+				return { value: run.ratio.value * base, interval: [run.ratio.interval[0] * base, run.ratio.interval[1] * base] };
+			},
+		});
+		axes.push({
+			key: `load:${key}`,
+			label: `load and first inference, ms, ${key}`,
+			shortLabel: `load ${key}`,
+			better: 'low',
+			log: true,
+			format: formatMs,
+			figure: (id) => {
+				const run = runs.get(id);
+				return run ? { value: run.loadMs + run.firstMs } : undefined;
+			},
+		});
+	}
+	return axes;
+}
+
+/** What a variant is worth: task metrics where labels are there, and fidelity to the original. The first is the default. */
+export function qualityAxes(study: Study): Axis[] {
+	const evaluations = new Map(
+		study.evaluations.filter((evaluation) => !evaluation.failure).map((evaluation) => [evaluation.variant, evaluation]),
+	);
+	const all = [...evaluations.values()];
+	const synthetic = all.some((evaluation) => evaluation.synthetic);
+	const on = synthetic ? ', synthetic inputs' : '';
+	const axes: Axis[] = [];
+	for (const metric of ['top1', 'top5'] as const) {
+		const n = all.flatMap((evaluation) => evaluation.metrics).find((entry) => entry.metric === metric)?.n;
+		if (n === undefined || synthetic) continue;
+		const name = metric === 'top1' ? 'top-1' : 'top-5';
+		axes.push({
+			key: metric,
+			label: `${name}, % (95 % interval, n = ${n.toLocaleString()})`,
+			shortLabel: name,
+			better: 'high',
+			log: false,
+			format: (value) => `${number(value * 100, 1)} %`,
+			figure: (id) => {
+				const found = evaluations.get(id)?.metrics.find((entry) => entry.metric === metric);
+				return found ? { value: found.value, interval: found.interval } : undefined;
+			},
+		});
+	}
+	const agreeing = all.flatMap((evaluation) => evaluation.outputs).find((output) => output.agreement);
+	if (agreeing?.agreement) {
+		axes.push({
+			key: 'agreement',
+			label: `same answer as the original, % (95 % interval, n = ${agreeing.agreement.n.toLocaleString()}${on})`,
+			shortLabel: 'agreement',
+			better: 'high',
+			log: false,
+			format: (value) => `${number(value * 100, 1)} %`,
+			figure: (id) => {
+				if (id === 'original') return { value: 1, exact: true };
+				const found = evaluations.get(id)?.outputs.find((output) => output.agreement)?.agreement;
+				return found ? { value: found.value, interval: found.interval } : undefined;
+			},
+		});
+	}
+	if (all.some((evaluation) => evaluation.outputs.length > 0)) {
+		axes.push({
+			key: 'sqnr',
+			label: `signal to quantization noise, dB (worst output${on})`,
+			shortLabel: 'SQNR',
+			better: 'high',
+			log: false,
+			format: (value) => `${number(value, 1)} dB`,
+			figure: (id) => {
+				if (id === 'original') return { value: Number.POSITIVE_INFINITY, exact: true };
+				const outputs = evaluations.get(id)?.outputs;
+				if (!outputs || outputs.length === 0) return undefined;
+				const finite = outputs.flatMap((output) => (output.sqnrDb === null ? [] : [output.sqnrDb]));
+				return finite.length === 0 ? { value: Number.POSITIVE_INFINITY, exact: true } : { value: Math.min(...finite) };
+			},
+		});
+		axes.push({
+			key: 'cosine',
+			label: `cosine to the original (worst output${on})`,
+			shortLabel: 'cosine',
+			better: 'high',
+			log: false,
+			format: (value) => number(value, 4),
+			figure: (id) => {
+				if (id === 'original') return { value: 1, exact: true };
+				const outputs = evaluations.get(id)?.outputs;
+				return outputs && outputs.length > 0 ? { value: Math.min(...outputs.map((output) => output.cosine)) } : undefined;
+			},
+		});
+	}
+	return axes;
+}
