@@ -1,0 +1,301 @@
+import { useCallback, useId, useMemo, useRef, useState } from 'react';
+import {
+	CartesianGrid,
+	ResponsiveContainer,
+	Scatter,
+	ScatterChart,
+	usePlotArea,
+	useXAxisScale,
+	useYAxisScale,
+	XAxis,
+	YAxis,
+} from 'recharts';
+import type { Study } from '../../core/study/study.ts';
+import type { Axis } from './axes.ts';
+import { BudgetHandles, BudgetShade } from './Budgets.tsx';
+import { placeLabels } from './labels.ts';
+import { PointCard } from './PointCard.tsx';
+import { type Budget, type Point, pointsOf, type VariantId } from './points.ts';
+import { domainOf, ticksOf } from './scale.ts';
+import './charts.css';
+
+export interface TradeOffChartProps {
+	readonly study: Study;
+	readonly xAxis: Axis;
+	readonly yAxis: Axis;
+	readonly budget: Budget;
+	readonly onBudget: (budget: Budget) => void;
+	readonly selected: VariantId | undefined;
+	readonly onSelect: (variant: VariantId) => void;
+	readonly heightPx: number;
+	/** Narrow charts drop labels that would not fit. */
+	readonly compact?: boolean;
+}
+
+/** What a mark costs against what it is worth. One tab stop: arrows move between marks, Enter selects. */
+export function TradeOffChart({
+	study,
+	xAxis,
+	yAxis,
+	budget,
+	onBudget,
+	selected,
+	onSelect,
+	heightPx,
+	compact = false,
+}: TradeOffChartProps) {
+	const points = useMemo(() => pointsOf(study, xAxis, yAxis, budget), [study, xAxis, yAxis, budget]);
+	const xDomain = useMemo(
+		() =>
+			domainOf(
+				points.flatMap((point) => [point.x, ...(point.xInterval ?? [])]).filter((value) => value > 0),
+				xAxis.log,
+			),
+		[points, xAxis],
+	);
+	const yDomain = useMemo(
+		() =>
+			domainOf(
+				points.flatMap((point) => [point.y, ...(point.yInterval ?? [])]),
+				yAxis.log,
+			),
+		[points, yAxis],
+	);
+	const [active, setActive] = useState<VariantId | undefined>();
+	const [anchor, setAnchor] = useState<{ readonly x: number; readonly y: number } | undefined>();
+	const positions = useRef(new Map<VariantId, { x: number; y: number }>());
+	const listId = useId();
+	const activePoint = points.find((point) => point.id === active);
+
+	const show = useCallback((id: VariantId | undefined) => {
+		setActive(id);
+		setAnchor(id === undefined ? undefined : positions.current.get(id));
+	}, []);
+
+	const move = (step: number): void => {
+		if (points.length === 0) return;
+		const from = points.findIndex((point) => point.id === (active ?? selected));
+		const next = points[(from + step + points.length) % points.length];
+		if (next) show(next.id);
+	};
+
+	const onKeyDown = (event: React.KeyboardEvent): void => {
+		if (event.key === 'ArrowRight' || event.key === 'ArrowDown') move(1);
+		else if (event.key === 'ArrowLeft' || event.key === 'ArrowUp') move(-1);
+		else if (event.key === 'Home') show(points[0]?.id);
+		else if (event.key === 'End') show(points.at(-1)?.id);
+		else if ((event.key === 'Enter' || event.key === ' ') && active !== undefined) onSelect(active);
+		else if (event.key === 'Escape') show(undefined);
+		else return;
+		event.preventDefault();
+	};
+
+	if (points.length === 0) {
+		return (
+			<p className="chart-empty" style={{ height: heightPx }}>
+				Nothing has been measured on both axes yet. Run a recipe, or choose other axes.
+			</p>
+		);
+	}
+
+	return (
+		<div className="chart" role="presentation" onMouseLeave={() => show(undefined)}>
+			{/* The drawing is for eyes; this list is the same for keyboards and screen readers. */}
+			<div
+				className="chart-list"
+				role="listbox"
+				tabIndex={0}
+				aria-label={`${yAxis.shortLabel} against ${xAxis.shortLabel}: ${points.length} variants. Arrow keys move, Enter selects.`}
+				aria-activedescendant={active === undefined ? undefined : `${listId}-${active}`}
+				onKeyDown={onKeyDown}
+				onFocus={() => show(active ?? selected ?? points[0]?.id)}
+				onBlur={() => show(undefined)}
+			>
+				{points.map((point) => (
+					<div key={point.id} id={`${listId}-${point.id}`} role="option" aria-selected={point.id === selected} tabIndex={-1}>
+						{describePoint(point, xAxis, yAxis)}
+					</div>
+				))}
+			</div>
+			<ResponsiveContainer width="100%" height={heightPx}>
+				<ScatterChart margin={{ top: 22, right: 16, bottom: 22, left: compact ? 4 : 14 }} accessibilityLayer={false}>
+					<CartesianGrid />
+					<XAxis
+						type="number"
+						dataKey="x"
+						scale={xAxis.log ? 'log' : 'linear'}
+						domain={xDomain}
+						ticks={ticksOf(xDomain, xAxis.log, compact ? 5 : 9)}
+						tickFormatter={(value: number) => tickText(xAxis, value)}
+						allowDataOverflow
+						tickLine={false}
+						axisLine={false}
+						label={{ value: `${xAxis.label}${xAxis.log ? ' (log)' : ''}`, position: 'insideBottom', offset: -14 }}
+					/>
+					<YAxis
+						type="number"
+						dataKey="y"
+						scale={yAxis.log ? 'log' : 'linear'}
+						domain={yDomain}
+						ticks={ticksOf(yDomain, yAxis.log, 7)}
+						tickFormatter={(value: number) => tickText(yAxis, value)}
+						allowDataOverflow
+						tickLine={false}
+						axisLine={false}
+						width={compact ? 40 : 58}
+						label={{ value: yAxis.label, angle: -90, position: 'insideLeft', offset: compact ? 6 : 0, style: { textAnchor: 'middle' } }}
+					/>
+					<BudgetShade budget={budget} better={yAxis.better} />
+					<Front points={points} better={yAxis.better} />
+					<Scatter
+						data={points}
+						isAnimationActive={false}
+						shape={(props: unknown) => {
+							const { cx, cy, payload } = props as { cx: number; cy: number; payload: Point };
+							positions.current.set(payload.id, { x: cx, y: cy });
+							return (
+								<Mark
+									key={payload.id}
+									cx={cx}
+									cy={cy}
+									point={payload}
+									selected={payload.id === selected}
+									active={payload.id === active}
+									onEnter={() => show(payload.id)}
+									onSelect={() => onSelect(payload.id)}
+								/>
+							);
+						}}
+					/>
+					<Labels points={points} selected={selected} compact={compact} />
+					<BudgetHandles budget={budget} onBudget={onBudget} xAxis={xAxis} yAxis={yAxis} />
+				</ScatterChart>
+			</ResponsiveContainer>
+			{activePoint && anchor && <PointCard point={activePoint} study={study} xAxis={xAxis} yAxis={yAxis} anchor={anchor} />}
+			<p className="visually-hidden" aria-live="polite">
+				{activePoint ? describePoint(activePoint, xAxis, yAxis) : ''}
+			</p>
+		</div>
+	);
+}
+
+/** Units stand in the axis label; ticks keep the number alone. */
+function tickText(axis: Axis, value: number): string {
+	return axis.format(value).replace(/\s(MB|ms|dB|%)$/u, '');
+}
+
+function describePoint(point: Point, xAxis: Axis, yAxis: Axis): string {
+	const interval = point.yInterval ? `, interval ${yAxis.format(point.yInterval[0])} to ${yAxis.format(point.yInterval[1])}` : '';
+	const worth = point.exact ? 'equal to the original' : `${yAxis.shortLabel} ${yAxis.format(point.y)}${interval}`;
+	return `${point.name}: ${xAxis.shortLabel} ${xAxis.format(point.x)}, ${worth}${point.front ? ', on the front' : ''}${point.excluded ? ', outside the budget' : ''}`;
+}
+
+interface MarkProps {
+	readonly cx: number;
+	readonly cy: number;
+	readonly point: Point;
+	readonly selected: boolean;
+	readonly active: boolean;
+	readonly onEnter: () => void;
+	readonly onSelect: () => void;
+}
+
+function Mark({ cx, cy, point, selected, active, onEnter, onSelect }: MarkProps) {
+	const yScale = useYAxisScale();
+	const xScale = useXAxisScale();
+	const faded = (!point.front && !selected && !active && point.id !== 'original') || point.excluded;
+	const vertical = point.yInterval?.map((value) => yScale?.(value));
+	const horizontal = point.xInterval?.map((value) => xScale?.(value));
+	return (
+		// Mouse only: keyboards use the list beside the drawing.
+		<g role="presentation" className={`mark family-${point.family}${faded ? ' faded' : ''}`} onMouseEnter={onEnter} onClick={onSelect}>
+			{vertical?.[0] !== undefined && vertical[1] !== undefined && (
+				<line className="whisker" x1={cx} x2={cx} y1={vertical[0]} y2={vertical[1]} />
+			)}
+			{horizontal?.[0] !== undefined && horizontal[1] !== undefined && (
+				<line className="whisker" x1={horizontal[0]} x2={horizontal[1]} y1={cy} y2={cy} />
+			)}
+			<circle className="target" cx={cx} cy={cy} r={13} />
+			{selected && <circle className="ring" cx={cx} cy={cy} r={10} />}
+			{/* The shape repeats what the colour says. */}
+			<MarkShape family={point.family} cx={cx} cy={cy} />
+		</g>
+	);
+}
+
+export function MarkShape({
+	family,
+	cx,
+	cy,
+	r = 4.5,
+}: {
+	readonly family: Point['family'];
+	readonly cx: number;
+	readonly cy: number;
+	readonly r?: number;
+}) {
+	switch (family) {
+		case 'pruned':
+			return <rect className="dot" x={cx - r} y={cy - r} width={2 * r} height={2 * r} />;
+		case 'both':
+			return <path className="dot" d={`M${cx} ${cy - r - 1.5}l${r + 1.5} ${r + 1.5}l${-r - 1.5} ${r + 1.5}l${-r - 1.5} ${-r - 1.5}z`} />;
+		case 'factorized':
+			return <path className="dot" d={`M${cx} ${cy - r - 1}l${r + 1} ${2 * r + 1}h${-2 * r - 2}z`} />;
+		default:
+			return <circle className="dot" cx={cx} cy={cy} r={r} />;
+	}
+}
+
+/** The best that can be had at each cost: flat until the next better point, then up. */
+function Front({ points, better }: { readonly points: readonly Point[]; readonly better: 'low' | 'high' }) {
+	const xScale = useXAxisScale();
+	const yScale = useYAxisScale();
+	const area = usePlotArea();
+	if (!xScale || !yScale || !area) return null;
+	const front = points
+		.filter((point) => point.front)
+		.map((point) => ({ x: xScale(point.x) ?? 0, y: yScale(point.y) ?? 0 }))
+		.sort((a, b) => a.x - b.x || (better === 'high' ? b.y - a.y : a.y - b.y));
+	const first = front[0];
+	if (!first) return null;
+	const path = front.slice(1).map(({ x, y }) => `H${x}V${y}`);
+	return <path className="front" d={`M${first.x} ${first.y}${path.join('')}H${area.x + area.width}`} />;
+}
+
+function Labels({
+	points,
+	selected,
+	compact,
+}: {
+	readonly points: readonly Point[];
+	readonly selected: VariantId | undefined;
+	readonly compact: boolean;
+}) {
+	const xScale = useXAxisScale();
+	const yScale = useYAxisScale();
+	const area = usePlotArea();
+	if (!xScale || !yScale || !area) return null;
+	const front = points.filter((point) => point.front && point.id !== 'original');
+	const ends = new Set([front[0]?.id, front.at(-1)?.id]);
+	const marks = points.map((point) => ({ point, x: xScale(point.x) ?? 0, y: yScale(point.y) ?? 0 }));
+	const requests = marks.flatMap(({ point, x, y }) => {
+		const priority = point.id === selected ? 4 : point.id === 'original' ? 3 : ends.has(point.id) ? 2 : point.front && !compact ? 1 : 0;
+		return priority > 0 ? [{ id: point.id, text: point.name, x, y, priority }] : [];
+	});
+	const placed = placeLabels(requests, marks, { left: area.x, top: area.y, right: area.x + area.width, bottom: area.y + area.height });
+	return (
+		<g>
+			{placed.map((label) => (
+				<text
+					key={label.id}
+					className={`mark-label${label.id === selected ? ' selected' : ''}`}
+					x={label.x}
+					y={label.y}
+					textAnchor={label.anchor}
+				>
+					{label.text}
+				</text>
+			))}
+		</g>
+	);
+}
