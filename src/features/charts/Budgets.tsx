@@ -116,7 +116,15 @@ function Handle({ orientation, at, from, to, lineFrom, lineTo, text, label, valu
 	const percent = Math.round((((vertical ? at : to - at) - (vertical ? from : 0)) / (to - from)) * 100);
 	return (
 		<g className={`budget${set ? ' set' : ''}`}>
-			{set && <line x1={vertical ? at : lineFrom} x2={vertical ? at : lineTo} y1={vertical ? lineFrom : at} y2={vertical ? lineTo : at} />}
+			{set && (
+				<line
+					className="budget-line"
+					x1={vertical ? at : lineFrom}
+					x2={vertical ? at : lineTo}
+					y1={vertical ? lineFrom : at}
+					y2={vertical ? lineTo : at}
+				/>
+			)}
 			<g
 				role="slider"
 				tabIndex={0}

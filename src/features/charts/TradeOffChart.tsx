@@ -99,7 +99,8 @@ export function TradeOffChart({
 	}
 
 	return (
-		<div className="chart" role="presentation" onMouseLeave={() => show(undefined)}>
+		// biome-ignore lint/a11y/noStaticElementInteractions: leaving with the mouse only hides the card
+		<div className="chart" onMouseLeave={() => show(undefined)}>
 			{/* The drawing is for eyes; this list is the same for keyboards and screen readers. */}
 			<div
 				className="chart-list"
@@ -207,8 +208,8 @@ function Mark({ cx, cy, point, selected, active, onEnter, onSelect }: MarkProps)
 	const vertical = point.yInterval?.map((value) => yScale?.(value));
 	const horizontal = point.xInterval?.map((value) => xScale?.(value));
 	return (
-		// Mouse only: keyboards use the list beside the drawing.
-		<g role="presentation" className={`mark family-${point.family}${faded ? ' faded' : ''}`} onMouseEnter={onEnter} onClick={onSelect}>
+		// biome-ignore lint/a11y/noStaticElementInteractions: mouse only, keyboards use the list beside the drawing
+		<g className={`mark family-${point.family}${faded ? ' faded' : ''}`} onMouseEnter={onEnter} onClick={onSelect}>
 			{vertical?.[0] !== undefined && vertical[1] !== undefined && (
 				<line className="whisker" x1={cx} x2={cx} y1={vertical[0]} y2={vertical[1]} />
 			)}
