@@ -1,0 +1,123 @@
+import type { Family } from '../../core/pass/pass.ts';
+import { figuresOf, type SpeedVerdict, speedOf, targetsOf, type VariantId } from '../../core/study/figures.ts';
+import type { Failure, Interval, Study } from '../../core/study/study.ts';
+import { type QualityWords, qualityWords } from '../../core/study/words.ts';
+import type { Job } from '../../store/state.ts';
+
+export interface SpeedCell {
+	readonly medianMs?: number;
+	readonly ratio?: number;
+	readonly interval?: Interval;
+	readonly verdict: SpeedVerdict;
+	readonly failure?: Failure;
+	readonly n: number;
+}
+
+/** One row of the variants table, ready to sort and draw. */
+export interface Row {
+	readonly id: VariantId;
+	readonly name: string;
+	readonly family: Family;
+	readonly bytes: number | undefined;
+	readonly timesSmaller: number | undefined;
+	readonly quality: number | undefined;
+	readonly qualityText: string;
+	readonly words: QualityWords;
+	readonly speeds: ReadonlyMap<string, SpeedCell>;
+	readonly front: boolean;
+	/** queued, running …; undefined when nothing is under way. */
+	readonly progress: string | undefined;
+	readonly failure: Failure | undefined;
+}
+
+export type SortKey = 'name' | 'bytes' | 'quality' | `speed:${string}`;
+
+/** What the quality column holds: one measure for all rows, so that they can be compared. */
+export function qualityColumn(study: Study): string {
+	const evaluations = study.evaluations.filter((evaluation) => !evaluation.failure);
+	if (evaluations.some((evaluation) => !evaluation.synthetic && evaluation.metrics.some((metric) => metric.metric === 'top1')))
+		return 'top-1';
+	if (evaluations.some((evaluation) => evaluation.outputs.some((output) => output.agreement))) return 'agreement';
+	return 'SQNR';
+}
+
+export function rowsOf(study: Study, jobs: readonly Job[]): Row[] {
+	const column = qualityColumn(study);
+	const targets = targetsOf(study);
+	const ids: VariantId[] = study.variants.map((variant) => variant.id);
+	if (!ids.includes('original')) ids.unshift('original');
+	const rows = ids.map((id): Row => {
+		const figures = figuresOf(study, id);
+		const speeds = new Map<string, SpeedCell>();
+		for (const target of targets) {
+			const run = figures.runs.get(target);
+			if (!run) continue;
+			speeds.set(target, {
+				...(run.failure ? { failure: run.failure } : { medianMs: run.medianMs }),
+				...(run.ratio ? { ratio: run.ratio.value, interval: run.ratio.interval } : {}),
+				verdict: speedOf(run),
+				n: run.samplesMs.length,
+			});
+		}
+		const [quality, qualityText] = qualityCell(figures, column);
+		const job = jobs.find((entry) => entry.variant === id && (entry.state === 'running' || entry.state === 'queued'));
+		return {
+			id,
+			name: id === 'original' ? 'original' : (figures.variant?.name ?? id.slice(0, 8)),
+			family: figures.variant?.family ?? 'original',
+			bytes: figures.bytes,
+			timesSmaller: figures.timesSmaller,
+			quality,
+			qualityText,
+			words: qualityWords(figures),
+			speeds,
+			front: false,
+			progress: job ? (job.state === 'queued' ? 'queued' : (job.detail ?? job.kind)) : undefined,
+			failure: figures.variant?.failure,
+		};
+	});
+	return rows.map((row) => ({ ...row, front: onFront(row, rows) }));
+}
+
+function qualityCell(figures: ReturnType<typeof figuresOf>, column: string): [number | undefined, string] {
+	if (column === 'top-1') return figures.top1 ? [figures.top1.value, `${(figures.top1.value * 100).toFixed(1)} %`] : [undefined, '–'];
+	if (column === 'agreement') {
+		if (figures.id === 'original') return [1, '–'];
+		const agreement = figures.classifier?.agreement;
+		return agreement ? [agreement.value, `${(agreement.value * 100).toFixed(1)} %`] : [undefined, '–'];
+	}
+	if (figures.id === 'original') return [Number.POSITIVE_INFINITY, '–'];
+	if (figures.worstSqnrDb === undefined) return [undefined, '–'];
+	return [figures.worstSqnrDb, Number.isFinite(figures.worstSqnrDb) ? `${figures.worstSqnrDb.toFixed(1)} dB` : 'equal'];
+}
+
+/** On the front of size against quality: nothing else is smaller and at least as good, or as small and better. */
+function onFront(row: Row, rows: readonly Row[]): boolean {
+	const { bytes, quality } = row;
+	if (bytes === undefined || quality === undefined) return false;
+	return !rows.some(
+		(other) =>
+			other.bytes !== undefined &&
+			other.quality !== undefined &&
+			other.bytes <= bytes &&
+			other.quality >= quality &&
+			(other.bytes < bytes || other.quality > quality),
+	);
+}
+
+export function sortRows(rows: readonly Row[], key: SortKey, descending: boolean): Row[] {
+	const value = (row: Row): number | string | undefined => {
+		if (key === 'name') return row.name.toLowerCase();
+		if (key === 'bytes') return row.bytes;
+		if (key === 'quality') return row.quality;
+		return row.speeds.get(key.slice('speed:'.length))?.medianMs;
+	};
+	return [...rows].sort((a, b) => {
+		const left = value(a);
+		const right = value(b);
+		// What was not measured stands last whichever way the table is sorted.
+		if (left === undefined || right === undefined) return left === right ? 0 : left === undefined ? 1 : -1;
+		if (left === right) return 0;
+		return (left < right ? -1 : 1) * (descending ? -1 : 1);
+	});
+}
