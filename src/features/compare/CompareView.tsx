@@ -46,7 +46,6 @@ export function CompareView({ study, a, b, onChange, onClose, compact }: Compare
 		</tr>
 	);
 	return (
-		// biome-ignore lint/a11y/noStaticElementInteractions: keys 1, 2 and 3 work anywhere in the view; the buttons do the same
 		<section className="card compare" aria-labelledby="compare-title" onKeyDown={onKeyDown}>
 			<header className="card-head">
 				<h2 id="compare-title">Compare</h2>
