@@ -1,0 +1,28 @@
+import type { Kind } from '../protocol.ts';
+import { createHost, type Host } from './host.ts';
+
+export type { CallOptions, Host } from './host.ts';
+export { createHost } from './host.ts';
+
+/** The host of a page: Vite resolves the worker scripts from these literal expressions. */
+export function browserHost(): Host {
+	const spawn = (kind: Kind): Worker => {
+		switch (kind) {
+			case 'compress':
+				return new Worker(new URL('../compress.worker.ts', import.meta.url), { type: 'module', name: 'compress' });
+			case 'engine':
+				return new Worker(new URL('../engine.worker.ts', import.meta.url), { type: 'module', name: 'engine' });
+			case 'disk':
+				return new Worker(new URL('../disk.worker.ts', import.meta.url), { type: 'module', name: 'disk' });
+		}
+	};
+	return createHost({
+		spawn,
+		locks: navigator.locks as LockManager | undefined,
+		kinds: {
+			compress: { max: 2, idleMs: 30_000, silenceMs: 60_000 },
+			engine: { max: 1, idleMs: 120_000 },
+			disk: { max: 2, idleMs: 60_000, silenceMs: 60_000 },
+		},
+	});
+}
