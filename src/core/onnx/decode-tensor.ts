@@ -158,6 +158,7 @@ function assemble(fields: TensorFields, message: Region, path: string, context: 
 		byteLength,
 		name: fields.name,
 		storage,
+		modelSource: context.source,
 		message,
 		external,
 		docString: fields.docString,

@@ -28,6 +28,8 @@ export interface StoredTensorInit {
 	readonly byteLength: number;
 	readonly name: string;
 	readonly storage: Storage;
+	/** The model file, in which `message` lies. */
+	readonly modelSource: ByteSource;
 	readonly message: Region | undefined;
 	readonly external: ExternalReference | undefined;
 	readonly docString: string;
@@ -43,6 +45,7 @@ export class StoredTensor implements TensorRef {
 	/** Name in its TensorProto. The writer copies the message verbatim only while the value has this name. */
 	readonly name: string;
 	readonly storage: Storage;
+	readonly modelSource: ByteSource;
 	/** Content of its TensorProto in the model file, where it stands there in one piece. */
 	readonly message: Region | undefined;
 	readonly external: ExternalReference | undefined;
@@ -58,6 +61,7 @@ export class StoredTensor implements TensorRef {
 		this.byteLength = init.byteLength;
 		this.name = init.name;
 		this.storage = init.storage;
+		this.modelSource = init.modelSource;
 		this.message = init.message;
 		this.external = init.external;
 		this.docString = init.docString;
