@@ -129,6 +129,8 @@ export interface Run {
 	readonly firstMs: number;
 	/** Warm, interleaved with the original. */
 	readonly samplesMs: readonly number[];
+	/** How many samples stand behind the figures where the samples themselves are not kept, as in a comparison read from a link. */
+	readonly sampleCount?: number;
 	/** Samples of the original from the same interleaved rounds. */
 	readonly referenceMs: readonly number[];
 	readonly medianMs: number;
