@@ -1,6 +1,7 @@
 import type { Model } from '../ir/model.ts';
 import type { SeededRandom } from '../numeric/random.ts';
 import type { OptionsOf, OptionsSchema } from './options.ts';
+import type { Probe } from './probe.ts';
 
 /** Something a pass says about one place of the model, or about the model as a whole. */
 export interface Note {
@@ -55,6 +56,13 @@ export interface PassContext {
 	progress(fraction: number, detail?: string): void;
 }
 
+/** What a pass found out by measuring: options that it wants changed, and why. */
+export interface Resolution<O> {
+	/** undefined: the options stay as they are. */
+	readonly changes?: Partial<O>;
+	readonly notes: readonly Note[];
+}
+
 export interface Pass<S extends OptionsSchema = OptionsSchema> {
 	/** Stable name, used in recipes and folders. */
 	readonly id: string;
@@ -70,6 +78,8 @@ export interface Pass<S extends OptionsSchema = OptionsSchema> {
 	/** What it will touch and what it skips, with reasons, without changing anything or reading weights. */
 	applies(model: Model, options: OptionsOf<S>): Note[];
 	run(model: Model, options: OptionsOf<S>, context: PassContext): Promise<PassResult>;
+	/** Fills options in from what sample inputs do to the original model; see resolveRecipe. */
+	resolve?(model: Model, options: OptionsOf<S>, probe: Probe): Promise<Resolution<OptionsOf<S>>>;
 }
 
 /** Keeps the options' types while passes of different kinds share a registry. */
@@ -78,7 +88,8 @@ export function definePass<S extends OptionsSchema>(pass: Pass<S>): Pass<S> {
 }
 
 /** A pass whose option type has been forgotten: what registries and pipelines hold. Options are parsed before use. */
-export type AnyPass = Omit<Pass, 'applies' | 'run'> & {
+export type AnyPass = Omit<Pass, 'applies' | 'run' | 'resolve'> & {
 	applies(model: Model, options: never): Note[];
 	run(model: Model, options: never, context: PassContext): Promise<PassResult>;
+	resolve?(model: Model, options: never, probe: Probe): Promise<Resolution<unknown>>;
 };
