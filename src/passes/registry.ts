@@ -1,4 +1,7 @@
 import type { AnyPass } from '../core/pass/pass.ts';
+import { float16 } from './float16/index.ts';
 
 /** Every pass of this version by id. A pass is a folder: add its definition here and it is in the page, the CLI and the docs. */
-export const passes: ReadonlyMap<string, AnyPass> = new Map<string, AnyPass>([].map((pass: AnyPass) => [pass.id, pass]));
+const list: readonly AnyPass[] = [float16];
+
+export const passes: ReadonlyMap<string, AnyPass> = new Map(list.map((pass) => [pass.id, pass]));
