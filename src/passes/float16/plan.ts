@@ -35,7 +35,7 @@ function isEither(node: Node, types: ElementTypes): boolean {
 	if (node.domain !== '') return false;
 	if (node.op === 'Constant') return !node.attributes.has('sparse_value');
 	if (node.op === 'ConstantOfShape') return true;
-	return node.op === 'Cast' && types.of(node.input(0)) !== 'float32' && types.of(node.input(0)) !== undefined;
+	return node.op === 'Cast' && types.of(node.outputs[0] ?? null) === 'float32';
 }
 
 const CONTROL_FLOW: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan']);
@@ -118,8 +118,9 @@ export function planFloat16(model: Model, blocks: Blocks): Plan {
 
 	/** Nodes that only ask about their one float input and give none: whichever width is there will do. */
 	const isPassive = (node: Node): boolean => {
-		if (node.domain !== '' || node.outputs.some(floatOf) || isControlFlow(node)) return false;
+		if (node.domain !== '') return false;
 		if (node.op === 'Cast') return true;
+		if (node.outputs.some(floatOf) || isControlFlow(node)) return false;
 		return half.has(node) && node.inputs.filter((value) => value && floatOf(value)).length === 1;
 	};
 

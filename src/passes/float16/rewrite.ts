@@ -80,6 +80,8 @@ class Rewriting implements Rewritten {
 	overridable = 0;
 	readonly #model: Model;
 	readonly #plan: Plan;
+	/** Width that float values have by now. */
+	readonly #widths = new Map<Value, Width>();
 
 	constructor(model: Model, plan: Plan) {
 		this.#model = model;
@@ -94,11 +96,13 @@ class Rewriting implements Rewritten {
 			if (gives === 'either' && !this.#makeHalf(value, wanted.has('float'))) return;
 			value.type = halved(value.type);
 		}
+		this.#widths.set(value, width);
 		const others = readers.filter((reader) => reader.width !== 'any' && reader.width !== width);
 		if (others.length === 0) return;
 		const other: Width = width === 'half' ? 'float' : 'half';
 		const kept = others.find((reader) => reader.output);
 		const copy = (gives === 'either' ? this.#second(value, other) : undefined) ?? this.#cast(value, other);
+		this.#widths.set(copy, other);
 		if (kept && value.isGraphOutput) {
 			const name = value.name;
 			value.name = value.graph.ledger.fresh(`${name}_${widthOfType[width]}`);
@@ -210,7 +214,7 @@ class Rewriting implements Rewritten {
 					continue;
 				}
 				const to = node.int('to', 0);
-				if (to !== dtypeCode('float16') || this.#typeNow(source) !== 'half') continue;
+				if (to !== dtypeCode('float16') || !this.#isHalf(source)) continue;
 				graph.replaceUses(output, source);
 				graph.remove(node);
 				this.castsRemoved += 1;
@@ -218,15 +222,9 @@ class Rewriting implements Rewritten {
 		}
 	}
 
-	#typeNow(value: Value): Width | undefined {
-		if (value.initializer) return value.initializer.dtype === 'float16' ? 'half' : undefined;
-		const before = this.#plan.types.of(value);
-		if (before === 'float16') return 'half';
-		if (before === undefined && value.producer?.op === 'Cast') {
-			return value.producer.int('to', 0) === dtypeCode('float16') ? 'half' : undefined;
-		}
-		const gives = this.#plan.gives(value);
-		return gives === 'half' ? 'half' : undefined;
+	#isHalf(value: Value): boolean {
+		if (this.#plan.types.of(value) === 'float16') return true;
+		return this.#widths.get(value) === 'half';
 	}
 }
 
