@@ -1,0 +1,111 @@
+// Large models: node --expose-gc scripts/run-ts.mjs bench/scale.ts [1gib|4gib|all] [FOLDER]
+// Writes seeded models into a temporary folder, then measures reading their facts: time and memory above an idle process.
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileSink, fileSource } from '../src/cli/files.ts';
+import { allNodes, Model } from '../src/core/ir/model.ts';
+import { computedTensor } from '../src/core/ir/tensor.ts';
+import { tensorType } from '../src/core/ir/type.ts';
+import { seededRandom } from '../src/core/numeric/random.ts';
+import { externalFiles } from '../src/core/onnx/external.ts';
+import { readModel } from '../src/core/onnx/read.ts';
+import { writeModel } from '../src/core/onnx/write.ts';
+
+const WIDTH = 2048;
+/** Facts must be there after this long and within this memory (SPEC, Scale). */
+const FACTS_MS = 1000;
+const FACTS_BYTES = 100e6;
+
+/** A chain of MatMuls of WIDTH x WIDTH, 16 MiB of float32 each; weights are uniform in +-1/sqrt(WIDTH). */
+function chain(layers: number): Model {
+	const model = new Model(undefined, 'chain');
+	model.irVersion = 8;
+	model.producerName = 'pare bench';
+	model.setOpset('', 17);
+	const { graph } = model;
+	let value = graph.addInput('x', tensorType('float32', ['rows', WIDTH]));
+	const scale = 2 / Math.sqrt(WIDTH);
+	for (let layer = 0; layer < layers; layer++) {
+		const weight = graph.addInitializer(
+			`weight_${layer}`,
+			computedTensor('float32', [WIDTH, WIDTH], async () => {
+				const random = seededRandom(layer + 1);
+				const data = new Float32Array(WIDTH * WIDTH);
+				for (let i = 0; i < data.length; i++) data[i] = (random.next() - 0.5) * scale;
+				return data;
+			}),
+		);
+		const node = graph.append(graph.createNode({ op: 'MatMul', name: `layer_${layer}`, inputs: [value, weight], outputs: [`h_${layer}`] }));
+		value = node.output();
+	}
+	value.type = tensorType('float32', ['rows', WIDTH]);
+	graph.setOutputs([value]);
+	return model;
+}
+
+/** Largest resident size while `work` runs, above what it was before. */
+async function measured<T>(work: () => Promise<T>): Promise<{ result: T; durationMs: number; peakBytes: number }> {
+	(globalThis as { gc?: () => void }).gc?.();
+	const base = process.memoryUsage().rss;
+	let peak = base;
+	const timer = setInterval(() => {
+		peak = Math.max(peak, process.memoryUsage().rss);
+	}, 5);
+	const began = performance.now();
+	const result = await work();
+	const durationMs = performance.now() - began;
+	clearInterval(timer);
+	peak = Math.max(peak, process.memoryUsage().rss);
+	return { result, durationMs, peakBytes: peak - base };
+}
+
+async function scale(name: string, layers: number, folder: string): Promise<boolean> {
+	const path = join(folder, `${name}.onnx`);
+	const dataPath = join(folder, `${name}.data`);
+	const sink = await fileSink(path);
+	const externalSink = await fileSink(dataPath);
+	const written = await measured(() => writeModel(chain(layers), sink, { baseName: name, externalSink }));
+	await sink.close();
+	await externalSink.close();
+	const external = (await stat(dataPath)).size;
+	console.log(
+		`${name}: model file ${(sink.size / 1e6).toFixed(1)} MB, external data ${(external / 1e6).toFixed(1)} MB, made in ${(written.durationMs / 1000).toFixed(1)} s with ${(written.peakBytes / 1e6).toFixed(0)} MB`,
+	);
+	const source = await fileSource(path);
+	const data = external > 0 ? await fileSource(dataPath) : undefined;
+	const lookup = externalFiles(data ? [{ name: `${name}.data`, source: data }] : []);
+	const facts = await measured(() => readModel(source, { external: lookup }));
+	const nodes = [...allNodes(facts.result)].length;
+	const ok = facts.durationMs <= FACTS_MS && facts.peakBytes <= FACTS_BYTES;
+	console.log(
+		`  facts of ${nodes} nodes, ${facts.result.graph.initializers.size} tensors: ${facts.durationMs.toFixed(0)} ms, ${(facts.peakBytes / 1e6).toFixed(1)} MB  ${ok ? 'ok' : 'TOO MUCH'}`,
+	);
+	const copied = await measured(async () => {
+		facts.result.graph.touch();
+		const out = await fileSink(join(folder, 'out.onnx'));
+		const outData = await fileSink(join(folder, 'out.data'));
+		const plan = await writeModel(facts.result, out, { baseName: 'out', externalSink: outData });
+		await out.close();
+		await outData.close();
+		return plan.byteLength;
+	});
+	console.log(
+		`  laid out anew: ${(copied.result / 1e6).toFixed(1)} MB in ${(copied.durationMs / 1000).toFixed(1)} s (${(copied.result / 1e3 / copied.durationMs).toFixed(0)} MB/s), ${(copied.peakBytes / 1e6).toFixed(1)} MB`,
+	);
+	await source.close();
+	await data?.close();
+	for (const file of [path, dataPath, join(folder, 'out.onnx'), join(folder, 'out.data')]) await rm(file, { force: true });
+	return ok;
+}
+
+const which = process.argv[2] ?? '1gib';
+const folder = await mkdtemp(join(process.argv[3] ?? tmpdir(), 'pare-scale-'));
+try {
+	let ok = true;
+	if (which === '1gib' || which === 'all') ok = (await scale('chain-1gib', 64, folder)) && ok;
+	if (which === '4gib' || which === 'all') ok = (await scale('chain-4gib', 256, folder)) && ok;
+	if (!ok) process.exitCode = 1;
+} finally {
+	await rm(folder, { recursive: true, force: true });
+}
