@@ -10,7 +10,11 @@ export type FormField = {
 	readonly step?: number;
 } & (
 	| { readonly kind: 'flag'; readonly default: boolean }
-	| { readonly kind: 'choice'; readonly default: string | number; readonly choices: readonly { readonly value: string | number; readonly label: string }[] }
+	| {
+			readonly kind: 'choice';
+			readonly default: string | number;
+			readonly choices: readonly { readonly value: string | number; readonly label: string }[];
+	  }
 	| { readonly kind: 'number'; readonly default: number; readonly min: number; readonly max: number; readonly integer: boolean }
 	| { readonly kind: 'names'; readonly default: readonly string[] }
 );
@@ -66,7 +70,15 @@ function Field({ field, value, onChange, error, disabled }: FieldProps) {
 	return (
 		<div className={`option ${field.kind}${error ? ' invalid' : ''}`}>
 			<label htmlFor={id}>{field.title}</label>
-			<Control field={field} value={value} onChange={onChange} id={id} describedBy={described} disabled={disabled} invalid={error !== undefined} />
+			<Control
+				field={field}
+				value={value}
+				onChange={onChange}
+				id={id}
+				describedBy={described}
+				disabled={disabled}
+				invalid={error !== undefined}
+			/>
 			<p id={described} className="option-help">
 				{error ? <strong className="bad">{error}. </strong> : null}
 				{field.help}
@@ -89,7 +101,14 @@ function Control({ field, value, onChange, id, describedBy, disabled, invalid }:
 	const common = { id, disabled, 'aria-describedby': describedBy, 'aria-invalid': invalid || undefined } as const;
 	switch (field.kind) {
 		case 'flag':
-			return <input {...common} type="checkbox" checked={typeof value === 'boolean' ? value : field.default} onChange={(event) => onChange(event.target.checked)} />;
+			return (
+				<input
+					{...common}
+					type="checkbox"
+					checked={typeof value === 'boolean' ? value : field.default}
+					onChange={(event) => onChange(event.target.checked)}
+				/>
+			);
 		case 'choice':
 			return (
 				<select
