@@ -11,4 +11,20 @@ export interface Preset {
 	readonly recipe: Recipe;
 }
 
-export const presets: readonly Preset[] = [];
+export const presets: readonly Preset[] = [
+	{
+		id: 'float16',
+		title: 'Half precision',
+		summary: 'Half the size, almost no loss. On WASM the runtime computes in float32 inside: no faster there.',
+		family: 'quantized',
+		recipe: { v: 1, seed: 0, name: 'float16', steps: [{ pass: 'float16', options: {} }] },
+	},
+	{
+		id: 'prune-50',
+		title: 'Half the weights zero',
+		summary:
+			'The smallest half of each layer becomes zero. Only the compressed download shrinks; accuracy can drop a lot without retraining.',
+		family: 'pruned',
+		recipe: { v: 1, seed: 0, name: 'prune-50', steps: [{ pass: 'prune-magnitude', options: { ratio: 0.5 } }] },
+	},
+];
