@@ -1,32 +1,7 @@
-import type { DType } from '../core/ir/dtype.ts';
+import type { Feeds, Port, TensorData } from '../core/ir/tensor-data.ts';
 import type { Target } from '../core/study/study.ts';
 
-/** Tensor data as the runtime takes and gives it. int64 is BigInt64Array, bool Uint8Array, float16 Uint16Array of bits, string string[]. */
-export interface TensorData {
-	readonly dtype: DType;
-	readonly dims: readonly number[];
-	readonly data:
-		| Float32Array
-		| Float64Array
-		| Uint8Array
-		| Int8Array
-		| Uint16Array
-		| Int16Array
-		| Int32Array
-		| Uint32Array
-		| BigInt64Array
-		| BigUint64Array
-		| readonly string[];
-}
-
-export type Feeds = Readonly<Record<string, TensorData>>;
-
-export interface Port {
-	readonly name: string;
-	readonly dtype: DType;
-	/** Symbols and unknown dims as strings or null. */
-	readonly shape: readonly (number | string | null)[];
-}
+export type { Feeds, Port, TensorData } from '../core/ir/tensor-data.ts';
 
 /** A model file, with the files its external data names. */
 export interface ModelBytes {
@@ -56,6 +31,8 @@ export interface Session {
 	readonly inputs: readonly Port[];
 	readonly outputs: readonly Port[];
 	readonly loadMs: number;
+	/** What the engine did on its own account when loading, in words: session entries applied, prepacking turned off. */
+	readonly notes: readonly string[];
 	/** Nodes by provider, when asked for. */
 	readonly placement?: readonly { readonly provider: string; readonly nodes: number; readonly ops: readonly string[] }[];
 	run(feeds: Feeds, fetches?: readonly string[]): Promise<Record<string, TensorData>>;
@@ -69,8 +46,11 @@ export interface Engine {
 	readonly target: Target;
 	/** e.g. `onnxruntime-web 1.30.0`. */
 	readonly runtime: string;
+	/** The adapter, where the target is a GPU and the browser tells. */
+	readonly device?: string;
 	/** Threads really in use. */
 	readonly threadsUsed: number;
+	/** Throws EngineError. The model's own session entries (metadata `pare.session`) are applied below `options.config`. */
 	load(model: ModelBytes, options?: LoadOptions): Promise<Session>;
 }
 
