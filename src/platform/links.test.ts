@@ -1,0 +1,197 @@
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../core/numeric/random.ts';
+import { canonicalRecipe } from '../core/pass/recipe.ts';
+import { generatedStudy } from '../core/study/link.testkit.ts';
+import { decodeComparison, encodeComparison, LinkError } from '../core/study/link.ts';
+import { comparisonHash, comparisonLink, readComparison } from './links.ts';
+
+const study = generatedStudy({ variants: 40, seed: 7 });
+const shown = (value: number, digits = 3): string => value.toPrecision(digits);
+
+async function packed(json: string): Promise<string> {
+	const stream = new Blob([json]).stream().pipeThrough(new CompressionStream('deflate-raw'));
+	return `#c=1.${Buffer.from(await new Response(stream).arrayBuffer()).toString('base64url')}.AwA`;
+}
+
+async function problem(hash: string): Promise<LinkError> {
+	const error = await readComparison(hash).then(
+		() => undefined,
+		(caught: unknown) => caught,
+	);
+	expect(error).toBeInstanceOf(LinkError);
+	return error as LinkError;
+}
+
+describe('a link of a comparison', () => {
+	it('is at most 4,000 characters for 40 variants on 2 targets', async () => {
+		const lengths = await Promise.all(
+			[1, 2, 3, 4, 5, 6, 7].map(async (seed) => (await comparisonHash(generatedStudy({ variants: 40, seed }))).length),
+		);
+		console.log(`links of 40-variant studies: ${lengths.join(', ')} characters`);
+		expect(Math.max(...lengths)).toBeLessThanOrEqual(4000);
+	});
+
+	it('gives back the same figures, as shown', async () => {
+		const read = await readComparison(await comparisonHash(study));
+		expect(read.model).toEqual(study.model);
+		expect(read.environment).toEqual(study.environment);
+		expect(read.dataset).toEqual(study.dataset);
+		expect(read.variants.map((variant) => variant.name)).toEqual(study.variants.map((variant) => variant.name));
+		expect(read.variants.map((variant) => variant.family)).toEqual(study.variants.map((variant) => variant.family));
+		expect(read.variants.map((variant) => canonicalRecipe(variant.recipe))).toEqual(
+			study.variants.map((variant) => canonicalRecipe(variant.recipe)),
+		);
+		expect(read.variants.map((variant) => variant.sizes?.bytes)).toEqual(study.variants.map((variant) => variant.sizes?.bytes));
+		expect(read.variants.map((variant) => variant.report.map((report) => report.headline))).toEqual(
+			study.variants.map((variant) => variant.report.map((report) => report.headline)),
+		);
+		expect(read.runs.length).toBe(study.runs.length);
+		for (const [index, run] of study.runs.entries()) {
+			const back = read.runs[index];
+			expect(back?.target).toEqual(run.target);
+			expect(back?.sampleCount).toBe(30);
+			expect(shown(back?.medianMs ?? 0)).toBe(shown(run.medianMs));
+			expect(shown(back?.p95Ms ?? 0)).toBe(shown(run.p95Ms));
+			expect(shown(back?.loadMs ?? 0)).toBe(shown(run.loadMs));
+			expect(shown(back?.firstMs ?? 0)).toBe(shown(run.firstMs));
+			expect(back?.ratio?.value.toFixed(2)).toBe(run.ratio && Number(run.ratio.value.toPrecision(3)).toFixed(2));
+			expect(back?.agreement?.ok).toBe(run.agreement?.ok);
+		}
+		for (const [index, evaluation] of study.evaluations.entries()) {
+			const back = read.evaluations[index];
+			const output = evaluation.outputs[0];
+			const backOutput = back?.outputs[0];
+			expect(Math.abs((backOutput?.cosine ?? 0) - (output?.cosine ?? 1))).toBeLessThanOrEqual(0.0006 * (1 - (output?.cosine ?? 1)) * 10);
+			expect(backOutput?.sqnrDb?.toFixed(1)).toBe(output?.sqnrDb?.toFixed(1));
+			expect(backOutput?.agreement?.value).toBe(output?.agreement?.value);
+			const metric = evaluation.metrics[0];
+			const backMetric = back?.metrics[0];
+			expect(backMetric?.value).toBe(metric?.value);
+			expect(backMetric?.n).toBe(400);
+			for (const side of [0, 1] as const) {
+				expect(backMetric?.interval[side]).toBeCloseTo(Math.round((metric?.interval[side] ?? 0) * 1000) / 1000, 9);
+				const bound = metric?.difference?.interval[side];
+				if (bound !== undefined) expect(backMetric?.difference?.interval[side]).toBeCloseTo(Math.round(bound * 1000) / 1000, 9);
+			}
+		}
+	});
+
+	it('says the same after being copied on', async () => {
+		const once = await readComparison(await comparisonHash(study));
+		expect(await readComparison(await comparisonHash(once))).toEqual(once);
+	});
+
+	it('has no weights, examples, files, layers or raw samples in it', () => {
+		const { json } = encodeComparison(study);
+		for (const secret of [
+			'terrier',
+			study.variants[3]?.file ?? '-',
+			study.variants[3]?.id ?? '-',
+			'not constant',
+			String(study.runs[0]?.samplesMs[0]),
+		]) {
+			expect(json).not.toContain(secret);
+		}
+	});
+
+	it('keeps what failed and why, and caveats', () => {
+		const first = study.runs[0];
+		if (!first) throw new Error('the generated study has no run');
+		const failed = {
+			...first,
+			failure: { code: 'unsupported', message: 'WebGPU has no kernel for # MatMulInteger (node 12).' },
+			caveats: ['The tab was hidden.', 'Not isolated: 1 thread.'],
+		};
+		const back = decodeComparison(encodeComparison({ ...study, runs: [failed] }));
+		expect(back.runs[0]?.failure).toEqual(failed.failure);
+		expect(back.runs[0]?.caveats).toEqual(failed.caveats);
+	});
+
+	it('keeps sentences with decimals, hashes and names with numbers as they are', () => {
+		const [, variant] = study.variants;
+		if (!variant) throw new Error('the generated study has one variant');
+		for (const name of ['int4 0.977 #1 block 32, 007', '12345678901234', '\\u0023 5', '']) {
+			const back = decodeComparison(encodeComparison({ ...study, variants: [{ ...variant, name }], runs: [], evaluations: [] }));
+			expect(back.variants[0]?.name).toBe(name);
+		}
+	});
+
+	it('is an address of this page with nothing but the hash', async () => {
+		const link = await comparisonLink(study, 'https://example.org/pare/?shared#old');
+		expect(link.startsWith('https://example.org/pare/#c=1.')).toBe(true);
+	});
+});
+
+describe('a link from a stranger', () => {
+	it('of another kind, newer, cut short or too long is told apart', async () => {
+		expect((await problem('#hello')).code).toBe('not-a-link');
+		expect((await problem('#c=9.abc')).code).toBe('newer');
+		expect((await problem(await packed('{"v":2}'))).code).toBe('newer');
+		expect((await problem((await comparisonHash(study)).slice(0, 900))).code).toBe('corrupt');
+		expect((await problem(`#c=1.${'A'.repeat(33_000)}`)).code).toBe('too-large');
+		expect((await problem(await packed(`"${' '.repeat(2_000_000)}"`))).code).toBe('too-large');
+	});
+
+	it('cannot nest deeply or reach a prototype', async () => {
+		expect((await problem(await packed('['.repeat(33) + ']'.repeat(33)))).message).toContain('nested');
+		for (const key of ['__proto__', 'constructor', 'prototype']) {
+			expect((await problem(await packed(`{"v":1,"x":{"${key}":{"polluted":1}}}`))).message).toContain('key');
+		}
+		expect(({} as { polluted?: number }).polluted).toBeUndefined();
+	});
+
+	it('raises nothing but LinkError over 10,000 mutations', async () => {
+		const random = seededRandom(20261123);
+		const small = generatedStudy({ variants: 6, seed: 3 });
+		const hash = await comparisonHash(small);
+		const { json, figures } = encodeComparison(small);
+		const alphabet = 'ABCxyz019-_.#=%[]{}":,nul\\ ';
+		const mutate = (text: string): string => {
+			let result = text;
+			for (let count = 1 + random.below(4); count > 0; count--) {
+				const at = random.below(result.length + 1);
+				const insert = alphabet[random.below(alphabet.length)] ?? '';
+				const kind = random.below(4);
+				if (kind === 0) result = result.slice(0, at) + insert + result.slice(at + 1);
+				else if (kind === 1) result = result.slice(0, at) + insert + result.slice(at);
+				else if (kind === 2) result = result.slice(0, at) + result.slice(at + 1 + random.below(8));
+				else result = result.slice(0, at) + result.slice(random.below(result.length + 1));
+			}
+			return result;
+		};
+		/** Changes one number, text or list of the valid JSON: reaches behind the syntax. */
+		const mutateData = (): string => {
+			const data = JSON.parse(json) as Record<string, unknown>;
+			let node: Record<string, unknown> = data;
+			for (;;) {
+				const keys = Object.keys(node);
+				const key = keys[random.below(keys.length)];
+				if (key === undefined) break;
+				const value = node[key];
+				if (typeof value === 'object' && value !== null && random.next() < 0.85) {
+					node = value as Record<string, unknown>;
+					continue;
+				}
+				node[key] = [null, -1, 1e300, 2 ** 40, 'x', '', [], {}, true, 0.5, [[]], { a: 1 }][random.below(12)];
+				break;
+			}
+			return JSON.stringify(data);
+		};
+		let ok = 0;
+		for (let index = 0; index < 10_000; index++) {
+			try {
+				if (index % 3 === 0) await readComparison(mutate(hash));
+				else if (index % 3 === 1) decodeComparison({ json: random.next() < 0.5 ? mutate(json) : mutateData(), figures });
+				else {
+					const changed = figures.slice(0, random.next() < 0.2 ? random.below(figures.length) : figures.length);
+					for (let count = 1 + random.below(4); count > 0; count--) changed[random.below(changed.length)] = random.below(256);
+					decodeComparison({ json, figures: changed });
+				}
+				ok++;
+			} catch (error) {
+				if (!(error instanceof LinkError)) throw new Error(`mutation ${index} raised ${String(error)}`, { cause: error });
+			}
+		}
+		console.log(`10,000 mutated links: ${ok} still read, ${10_000 - ok} refused with a LinkError`);
+	});
+});
