@@ -58,21 +58,24 @@ export function rawModel(fill: (graph: Encoder) => void, irVersion = 8): Uint8Ar
 	return encoder.bytes.slice();
 }
 
-/** An If inside an If, `depth` times. */
+/** An If inside an If, `depth` times. Built from the inside out, so that no stack limits the depth. */
 export function nestedGraphs(depth: number): Uint8Array {
-	const encoder = new Encoder();
-	const nest = (level: number): void => {
-		if (level === 0) return;
+	let graph = new Uint8Array(0);
+	for (let level = 0; level < depth; level++) {
+		const inner = graph;
+		const encoder = new Encoder();
 		encoder.message(1, () => {
 			encoder.string(4, 'If');
 			encoder.message(5, () => {
 				encoder.string(1, 'then_branch');
-				encoder.message(6, () => nest(level - 1));
+				encoder.bytesField(6, inner);
 				encoder.int(20, 5);
 			});
 		});
-	};
+		graph = encoder.bytes.slice();
+	}
+	const encoder = new Encoder();
 	encoder.int(1, 8);
-	encoder.message(7, () => nest(depth));
+	encoder.bytesField(7, graph);
 	return encoder.bytes.slice();
 }
