@@ -153,6 +153,7 @@ export function RecipeBuilder({ draft, canUndo, canRedo, onChange, onUndo, onRed
 									setDragged(undefined);
 								}}
 							>
+								{/* biome-ignore lint/a11y/noStaticElementInteractions: dragging is for the mouse; the arrow buttons do the same for keyboards */}
 								<div
 									className="step-bar"
 									draggable

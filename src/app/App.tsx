@@ -1,0 +1,140 @@
+import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
+import { useShallow } from 'zustand/react/shallow';
+import { JobBar } from '../features/jobs/JobBar.tsx';
+import { EmptyPage } from '../features/open/EmptyPage.tsx';
+import { FailureCard } from '../features/open/FailureCard.tsx';
+import { SettingsDialog } from '../features/settings/SettingsDialog.tsx';
+import { useStore } from '../store/index.ts';
+import type { Theme } from '../store/state.ts';
+import { Banners } from './Banners.tsx';
+import { type Command, commandsOf } from './commands.ts';
+import { Header } from './Header.tsx';
+import { HelpDialog } from './HelpDialog.tsx';
+import { Palette } from './Palette.tsx';
+import { Toasts } from './Toasts.tsx';
+import { useFiles } from './use-files.ts';
+import { useShortcuts } from './use-shortcuts.ts';
+
+const StudyPage = lazy(async () => ({ default: (await import('./StudyPage.tsx')).StudyPage }));
+const RecipeBuilder = lazy(async () => ({ default: (await import('../features/recipe/RecipeBuilder.tsx')).RecipeBuilder }));
+
+/** What lies over the page, if anything does. */
+export type Overlay = 'help' | 'palette' | 'settings' | 'recipe' | undefined;
+
+export function App() {
+	const state = useStore(
+		useShallow((store) => ({
+			study: store.study,
+			shared: store.shared,
+			opening: store.opening,
+			openFailure: store.openFailure,
+			recent: store.recent,
+			jobs: store.jobs,
+			settings: store.settings,
+			draft: store.draft,
+			canUndo: store.canUndo,
+			canRedo: store.canRedo,
+			toasts: store.toasts,
+		})),
+	);
+	const store = useStore((whole) => whole);
+	const [overlay, setOverlay] = useState<Overlay>();
+	const files = useFiles((dropped) => void store.openFiles(dropped));
+	useTheme(state.settings.theme);
+
+	const commands: readonly Command[] = commandsOf(store, { pickFiles: files.pick, show: setOverlay });
+	useShortcuts(commands, overlay === undefined);
+
+	useEffect(() => {
+		const read = (): void => {
+			if (!location.hash.startsWith('#c=')) return;
+			const hash = location.hash;
+			// Read once, then cleared: a reload shows the page as it is, not the link again.
+			history.replaceState(null, '', location.pathname + location.search);
+			void store.openLink(hash);
+		};
+		read();
+		window.addEventListener('hashchange', read);
+		return () => window.removeEventListener('hashchange', read);
+	}, [store.openLink]);
+
+	const close = useCallback(() => setOverlay(undefined), []);
+	const study = state.study ?? state.shared?.study;
+	return (
+		<>
+			<Header onShow={setOverlay} />
+			<Banners />
+			{study ? (
+				<>
+					{state.openFailure && (
+						<div className="page-failure">
+							<FailureCard failure={state.openFailure} />
+						</div>
+					)}
+					<Suspense fallback={<main className="loading" aria-busy="true" />}>
+						<StudyPage study={study} onBuild={() => setOverlay('recipe')} onPick={files.pick} />
+					</Suspense>
+				</>
+			) : (
+				<EmptyPage
+					failure={state.openFailure}
+					recent={state.recent}
+					opening={state.opening?.name}
+					onPick={files.pick}
+					onSample={(id) => void store.openSample(id)}
+					onStudy={(id) => void store.openStudy(id)}
+					onForget={(id) => void store.deleteStudy(id)}
+				/>
+			)}
+			<JobBar jobs={state.jobs} onCancel={store.cancelJob} onCancelAll={store.cancelAll} />
+			<Toasts toasts={state.toasts} onDismiss={store.dismissToast} />
+			{files.dragging && (
+				<div className="drop-overlay" aria-hidden="true">
+					Drop it anywhere
+				</div>
+			)}
+			{overlay === 'help' && <HelpDialog commands={commands} onClose={close} />}
+			{overlay === 'palette' && <Palette commands={commands} onClose={close} />}
+			{overlay === 'settings' && <SettingsDialog onClose={close} />}
+			{overlay === 'recipe' && (
+				<Suspense fallback={null}>
+					<RecipeBuilder
+						draft={state.draft}
+						canUndo={state.canUndo}
+						canRedo={state.canRedo}
+						onChange={store.setDraft}
+						onUndo={store.undo}
+						onRedo={store.redo}
+						onClose={close}
+						onRun={(recipe) => {
+							close();
+							void store.runRecipes([recipe]);
+						}}
+						onSave={(recipe) => saveText(`${recipe.name ?? 'recipe'}.pare.json`, JSON.stringify(recipe, null, 2))}
+					/>
+				</Suspense>
+			)}
+		</>
+	);
+}
+
+function useTheme(theme: Theme): void {
+	useEffect(() => {
+		const system = matchMedia('(prefers-color-scheme: dark)');
+		const apply = (): void => {
+			document.documentElement.dataset.theme = theme === 'system' ? (system.matches ? 'dark' : 'light') : theme;
+		};
+		apply();
+		system.addEventListener('change', apply);
+		return () => system.removeEventListener('change', apply);
+	}, [theme]);
+}
+
+function saveText(name: string, text: string): void {
+	const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
+	const link = document.createElement('a');
+	link.href = url;
+	link.download = name;
+	link.click();
+	URL.revokeObjectURL(url);
+}
