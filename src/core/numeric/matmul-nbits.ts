@@ -1,0 +1,95 @@
+import { elementCount } from '../ir/dtype.ts';
+import type { TensorRef } from '../ir/tensor.ts';
+import { memoryTensor } from '../ir/tensor.ts';
+import type { QuantParams } from './quantize-kernels.ts';
+import { codeBytes } from './quantize-tensor.ts';
+
+/** Inputs 1..3 of com.microsoft.MatMulNBits (onnxruntime/docs/ContribOperators.md). */
+export interface NBitsWeight {
+	/** uint8 [N, blocks, blockSize * bits / 8]: each column's codes in order, low bits first. */
+	readonly codes: TensorRef;
+	/** float32 [N * blocks] */
+	readonly scales: Float32Array;
+	/** uint8 [N * ceil(blocks * bits / 8)], each column's packed by itself; undefined where all are the middle code. */
+	readonly zeroPoints: TensorRef | undefined;
+}
+
+/**
+ * Rearranges a weight [K, N] quantized in blocks along axis 0, with unsigned codes, to the layout of MatMulNBits. A last
+ * block that is short is filled up with its zero point, which stands for 0.
+ */
+export function toMatMulNBits(tensor: TensorRef, params: QuantParams, bits: 4 | 8): NBitsWeight {
+	const rows = tensor.dims.at(-2) ?? 0;
+	const columns = tensor.dims.at(-1) ?? 0;
+	const { block } = params.grouping;
+	const blocks = Math.ceil(rows / block);
+	const blobBytes = (block * bits) / 8;
+	if (elementCount(tensor.dims) !== rows * columns) throw new RangeError('MatMulNBits takes one matrix');
+
+	const scales = new Float32Array(columns * blocks);
+	for (let b = 0; b < blocks; b++) for (let n = 0; n < columns; n++) scales[n * blocks + b] = params.scales[b * columns + n]!;
+
+	const zeroOf = (b: number, n: number): number =>
+		typeof params.zeroPoints === 'number' ? params.zeroPoints : params.zeroPoints[b * columns + n]!;
+	let zeroPoints: TensorRef | undefined;
+	if (typeof params.zeroPoints !== 'number') {
+		const stride = Math.ceil((blocks * bits) / 8);
+		const packed = new Uint8Array(columns * stride);
+		for (let n = 0; n < columns; n++) {
+			for (let b = 0; b < blocks; b++) {
+				if (bits === 8) packed[n * stride + b] = zeroOf(b, n);
+				else packed[n * stride + (b >> 1)]! |= zeroOf(b, n) << ((b & 1) * 4);
+			}
+		}
+		zeroPoints = memoryTensor('uint8', [packed.length], packed);
+	}
+
+	const dims = [columns, blocks, blobBytes];
+	const compute = async (signal?: AbortSignal): Promise<Uint8Array> => {
+		const codes = await codeBytes(tensor, params, 0, rows * columns, signal);
+		const blob = new Uint8Array(columns * blocks * blobBytes);
+		const columnBytes = blocks * blobBytes;
+		for (let k = 0; k < rows; k++) {
+			const source = k * columns;
+			if (bits === 8) {
+				for (let n = 0; n < columns; n++) blob[n * columnBytes + k] = codes[source + n]!;
+			} else {
+				const shift = (k & 1) * 4;
+				const at = k >> 1;
+				for (let n = 0; n < columns; n++) blob[n * columnBytes + at]! |= codes[source + n]! << shift;
+			}
+		}
+		for (let k = rows; k < blocks * block; k++) {
+			for (let n = 0; n < columns; n++) {
+				const zero = zeroOf(blocks - 1, n);
+				if (bits === 8) blob[n * columnBytes + k] = zero;
+				else blob[n * columnBytes + (k >> 1)]! |= zero << ((k & 1) * 4);
+			}
+		}
+		return blob;
+	};
+	return { codes: wholeTensor('uint8', dims, compute), scales, zeroPoints };
+}
+
+/**
+ * A tensor that can only be computed as a whole. The last result is kept as long as the collector lets it live, so that
+ * a writer that reads in parts does not compute it for each part.
+ */
+export function wholeTensor(
+	dtype: TensorRef['dtype'],
+	dims: readonly number[],
+	compute: (signal?: AbortSignal) => Promise<Uint8Array>,
+	byteLength = elementCount(dims),
+): TensorRef {
+	let last: WeakRef<Uint8Array> | undefined;
+	const bytes = async (signal?: AbortSignal): Promise<Uint8Array> => {
+		const kept = last?.deref();
+		if (kept) return kept;
+		const made = await compute(signal);
+		if (made.byteLength !== byteLength)
+			throw new RangeError(`${dtype} [${dims.join(', ')}] takes ${byteLength} bytes, computed ${made.byteLength}`);
+		last = new WeakRef(made);
+		return made;
+	};
+	return { dtype, dims, byteLength, bytes, read: async (at, length, signal) => (await bytes(signal)).subarray(at, at + length) };
+}

@@ -1,0 +1,183 @@
+import { type DType, packedByteLength } from '../ir/dtype.ts';
+import type { TensorRef } from '../ir/tensor.ts';
+import { decodeBfloat16 } from './bfloat16.ts';
+import { float32View, uint16View } from './float-blocks.ts';
+import { decodeFloat16, float16Bits, float16Value } from './float16.ts';
+import { packNibbles } from './nibbles.ts';
+import { codeRange, fullRange, type QuantDType, roundHalfEven, scaleZero, signedScale } from './quantize.ts';
+import { type Granularity, type Grouping, grouping } from './quantize-groups.ts';
+import { type Extremes, emptyExtremes, encode, type QuantParams, widen } from './quantize-kernels.ts';
+import { searchScale } from './quantize-search.ts';
+
+/** Elements read and encoded at a time: 4 MB of float32. */
+const CHUNK_ELEMENTS = 1 << 20;
+
+/** Element types that are read as float32. float64 is not: its range does not fit. */
+export const READABLE: ReadonlySet<DType> = new Set<DType>(['float32', 'float16', 'bfloat16']);
+
+/** How a weight is to be stored. */
+export interface QuantScheme {
+	readonly dtype: QuantDType;
+	readonly granularity: Granularity;
+	readonly symmetric: boolean;
+	/** ONNX Runtime's reduce_range. default false */
+	readonly reduceRange?: boolean;
+	/** minmax: the range of the values. mse: the range with the least squared error (quantize-search.ts). */
+	readonly method: 'minmax' | 'mse';
+	/** Symmetric and minmax only: use the whole range of codes, see signedScale. default false */
+	readonly fullRange?: boolean;
+	/** Scales are rounded to binary16 where none of them is too small or large for it. default false */
+	readonly halfScales?: boolean;
+}
+
+export interface QuantizedTensor {
+	readonly params: QuantParams;
+	/** Codes in the tensor's own shape; computed when read. */
+	readonly codes: TensorRef;
+	/** Whether every scale is a normal binary16 number, so that storing them as float16 loses nothing. */
+	readonly halfScales: boolean;
+}
+
+/** Elements [at, at + count) as float32. May share memory with the tensor: never written to. */
+export async function readFloats(tensor: TensorRef, at: number, count: number, signal?: AbortSignal): Promise<Float32Array> {
+	switch (tensor.dtype) {
+		case 'float32':
+			return float32View(await tensor.read(at * 4, count * 4, signal));
+		case 'float16':
+			return decodeFloat16(uint16View(await tensor.read(at * 2, count * 2, signal)));
+		case 'bfloat16':
+			return decodeBfloat16(uint16View(await tensor.read(at * 2, count * 2, signal)));
+		default:
+			throw new TypeError(`${tensor.dtype} is not read as float32`);
+	}
+}
+
+/**
+ * Finds scales and zero points of a tensor, streaming, and states its codes, which are computed when they are read.
+ * undefined where the tensor holds NaN or infinity, which no code stands for.
+ */
+export async function quantizeTensor(tensor: TensorRef, scheme: QuantScheme, signal?: AbortSignal): Promise<QuantizedTensor | undefined> {
+	const g = grouping(tensor.dims, scheme.granularity);
+	const extremes = await extremesOf(tensor, g, signal);
+	if (extremes.notFinite) return undefined;
+	const full = scheme.fullRange === true || scheme.method === 'mse';
+	const range = full && !scheme.reduceRange ? fullRange(scheme.dtype) : codeRange(scheme.dtype, scheme.symmetric, scheme.reduceRange);
+	const symmetricZero = scheme.symmetric ? roundHalfEven((range.min + range.max) / 2) + 0 : undefined;
+	// The middle of an even number of codes: 0 for signed types, 8 and 128 for unsigned ones.
+	const zero =
+		symmetricZero === undefined ? undefined : scheme.dtype.startsWith('u') && full ? (range.max + 1) / 2 : full ? 0 : symmetricZero;
+
+	const scales = new Float32Array(g.groups);
+	const zeroPoints = zero === undefined ? new Int16Array(g.groups) : undefined;
+	if (scheme.method === 'mse') {
+		await searchAll(
+			tensor,
+			g,
+			(values, count, group) => {
+				const found = searchScale(values, count, range, zero);
+				scales[group] = found.scale;
+				if (zeroPoints) zeroPoints[group] = found.zeroPoint;
+			},
+			signal,
+		);
+	} else {
+		for (let group = 0; group < g.groups; group++) {
+			const low = extremes.min[group]!;
+			const high = extremes.max[group]!;
+			const found = zero !== undefined && full ? signedScale(low, high, range, zero) : scaleZero(low, high, range, scheme.symmetric);
+			scales[group] = found.scale;
+			if (zeroPoints) zeroPoints[group] = found.zeroPoint;
+		}
+	}
+	const halfScales = scheme.halfScales === true && scales.every(fitsFloat16);
+	if (halfScales) for (let i = 0; i < scales.length; i++) scales[i] = float16Value(float16Bits(scales[i]!));
+	const params: QuantParams = { grouping: g, range, scales, zeroPoints: zeroPoints ?? zero ?? 0 };
+	return { params, codes: codesTensor(tensor, params, scheme.dtype), halfScales };
+}
+
+function fitsFloat16(scale: number): boolean {
+	const magnitude = Math.abs(scale);
+	return magnitude >= 2 ** -14 && magnitude < 65504;
+}
+
+async function extremesOf(tensor: TensorRef, g: Grouping, signal?: AbortSignal): Promise<Extremes> {
+	const extremes = emptyExtremes(g.groups);
+	for (let at = 0; at < g.count; at += CHUNK_ELEMENTS) {
+		signal?.throwIfAborted();
+		widen(extremes, g, await readFloats(tensor, at, Math.min(CHUNK_ELEMENTS, g.count - at), signal), at);
+		if (extremes.notFinite) break;
+	}
+	return extremes;
+}
+
+/** Gives every group's values, one group at a time, in a scratch array. */
+async function searchAll(
+	tensor: TensorRef,
+	g: Grouping,
+	visit: (values: Float32Array, count: number, group: number) => void,
+	signal?: AbortSignal,
+): Promise<void> {
+	const { outer, length, inner, block, granularity } = g;
+	if (granularity.kind !== 'block') {
+		const all = await readFloats(tensor, 0, g.count, signal);
+		const scratch = new Float32Array(outer * inner);
+		for (let group = 0; group < length; group++) {
+			signal?.throwIfAborted();
+			let count = 0;
+			for (let o = 0; o < outer; o++) {
+				const start = (o * length + group) * inner;
+				for (let i = 0; i < inner; i++) scratch[count++] = all[start + i]!;
+			}
+			visit(scratch, count, group);
+		}
+		return;
+	}
+	const blocks = Math.ceil(length / block);
+	const scratch = new Float32Array(block);
+	const slabRows = Math.max(1, Math.floor(CHUNK_ELEMENTS / (block * inner))) * block;
+	for (let o = 0; o < outer; o++) {
+		for (let row = 0; row < length; row += slabRows) {
+			signal?.throwIfAborted();
+			const rows = Math.min(slabRows, length - row);
+			const slab = await readFloats(tensor, (o * length + row) * inner, rows * inner, signal);
+			for (let first = 0; first < rows; first += block) {
+				const count = Math.min(block, rows - first);
+				const group = (o * blocks + (row + first) / block) * inner;
+				for (let i = 0; i < inner; i++) {
+					for (let k = 0; k < count; k++) scratch[k] = slab[(first + k) * inner + i]!;
+					visit(scratch, count, group + i);
+				}
+			}
+		}
+	}
+}
+
+/** Codes [from, to) of a tensor, one to a byte. */
+export async function codeBytes(
+	tensor: TensorRef,
+	params: QuantParams,
+	from: number,
+	to: number,
+	signal?: AbortSignal,
+): Promise<Uint8Array> {
+	const out = new Uint8Array(to - from);
+	for (let at = from; at < to; at += CHUNK_ELEMENTS) {
+		signal?.throwIfAborted();
+		const count = Math.min(CHUNK_ELEMENTS, to - at);
+		encode(params, await readFloats(tensor, at, count, signal), at, out.subarray(at - from, at - from + count));
+	}
+	return out;
+}
+
+/** The codes as a tensor that computes any part of itself from the same part of the source. */
+function codesTensor(tensor: TensorRef, params: QuantParams, dtype: QuantDType): TensorRef {
+	const { count } = params.grouping;
+	const perByte = dtype === 'int8' || dtype === 'uint8' ? 1 : 2;
+	if (dtype === 'int2' || dtype === 'uint2') throw new RangeError(`${dtype} codes have no storage in this version`);
+	const byteLength = packedByteLength(dtype, count);
+	const read = async (at: number, length: number, signal?: AbortSignal): Promise<Uint8Array> => {
+		const codes = await codeBytes(tensor, params, at * perByte, Math.min(count, (at + length) * perByte), signal);
+		return perByte === 1 ? codes : packNibbles(codes);
+	};
+	return { dtype, dims: tensor.dims, byteLength, read, bytes: (signal) => read(0, byteLength, signal) };
+}

@@ -1,0 +1,219 @@
+import { attribute } from '../../core/ir/attribute.ts';
+import type { Node, Value } from '../../core/ir/graph.ts';
+import type { Model } from '../../core/ir/model.ts';
+import { memoryTensor, type TensorRef } from '../../core/ir/tensor.ts';
+import { toMatMulNBits } from '../../core/numeric/matmul-nbits.ts';
+import type { QuantDType } from '../../core/numeric/quantize.ts';
+import { type QuantizedTensor, type QuantScheme, quantizeTensor } from '../../core/numeric/quantize-tensor.ts';
+import { constantView } from '../../core/pass/constant-view.ts';
+import { addCastMul, addDequantizeLinear, placeBeside, quantizedBytes, scaleValue } from '../../core/pass/expand-weight.ts';
+import type { Note } from '../../core/pass/pass.ts';
+import { addCodeTable, gatherCodes } from '../../core/pass/quantized-gather.ts';
+import { dropUnused, readersOf } from '../../core/pass/weights.ts';
+import type { Options } from './options.ts';
+import type { Plan } from './plan.ts';
+
+export type Outcome = 'cast' | 'dequantize' | 'nbits' | 'table' | 'blocks';
+
+/** Options as far as the model's opset lets them be followed. */
+export type StoreOptions = Options & { readonly bits4: boolean };
+
+/** Does what the plan says. undefined where the weight stays as it is; a note then says why. */
+export async function store(
+	model: Model,
+	plan: Plan,
+	options: StoreOptions,
+	notes: Note[],
+	signal: AbortSignal | undefined,
+): Promise<Outcome | undefined> {
+	const skip = (reason: string): undefined => {
+		notes.push({ level: 'skip', node: plan.value.name, reason });
+		return undefined;
+	};
+	const NOT_FINITE = 'it holds NaN or infinity';
+	const NOT_SMALLER = 'codes and scales would be larger than the weight';
+	switch (plan.form) {
+		case 'nbits':
+			return storeNBits(model, plan, options, signal, skip, NOT_FINITE, NOT_SMALLER);
+		case 'table': {
+			const quantized = await quantizeTensor(plan.tensor, scheme(plan, options, 'int8', true), signal);
+			if (!quantized) return skip(NOT_FINITE);
+			if (quantizedBytes(quantized) >= plan.tensor.byteLength) return skip(NOT_SMALLER);
+			gatherRows(plan, quantized);
+			dropUnused(plan.value);
+			return 'table';
+		}
+		case 'blocks': {
+			const quantized = await quantizeTensor(plan.tensor, scheme(plan, options, 'uint4', options.symmetric), signal);
+			if (!quantized) return skip(NOT_FINITE);
+			gatherBlocks(model, plan, quantized);
+			dropUnused(plan.value);
+			return 'blocks';
+		}
+		case 'expand': {
+			const bits = options.bits4 ? plan.bits : 8;
+			const cast = options.format === 'cast' || !options.bits4;
+			// Rows that Gather reads carry no zero points, and Cast and Mul have no place for them.
+			const symmetric = options.symmetric || cast || plan.readers.some(({ node }) => node.op === 'Gather');
+			const dtype: QuantDType = bits === 4 ? 'int4' : 'int8';
+			const tensor = plan.matrix ? { ...asMatrix(plan.tensor), dims: plan.matrix } : plan.tensor;
+			const quantized = await quantizeTensor(tensor, scheme(plan, options, dtype, symmetric), signal);
+			if (!quantized) return skip(NOT_FINITE);
+			if (quantizedBytes(quantized) >= plan.tensor.byteLength) return skip(NOT_SMALLER);
+			if (plan.granularity.kind === 'axis') gatherRows(plan, quantized);
+			const { value } = plan;
+			const { graph } = value;
+			if (readersOf(value).length > 0) {
+				const expand = cast ? addCastMul : addDequantizeLinear;
+				const expanded = expand(graph, value.name, quantized, placeBeside(value), plan.matrix ? plan.tensor.dims : undefined);
+				graph.replaceUses(value, expanded);
+			}
+			dropUnused(value);
+			return cast ? 'cast' : 'dequantize';
+		}
+	}
+}
+
+function scheme(plan: Plan, options: StoreOptions, dtype: QuantDType, symmetric: boolean): QuantScheme {
+	return {
+		dtype,
+		granularity: plan.granularity,
+		symmetric,
+		method: options.method,
+		// int8 -127..127 as everywhere; 4 bits cannot afford to leave a code unused.
+		fullRange: dtype.endsWith('4'),
+		halfScales: options.halfScales,
+	};
+}
+
+function asMatrix(tensor: TensorRef): Omit<TensorRef, 'dims'> {
+	return {
+		dtype: tensor.dtype,
+		byteLength: tensor.byteLength,
+		bytes: (signal) => tensor.bytes(signal),
+		read: (at, length, signal) => tensor.read(at, length, signal),
+	};
+}
+
+/** Gathers that read the value itself look rows of codes up; others are served by the expanded value. */
+function gatherRows(plan: Plan, quantized: QuantizedTensor): void {
+	if (plan.granularity.kind !== 'axis') return;
+	const { axis } = plan.granularity;
+	const gathers = plan.readers.filter(({ node, direct, channel }) => node.op === 'Gather' && direct && channel === axis);
+	if (gathers.length === 0) return;
+	const table = addCodeTable(plan.value, quantized, axis);
+	for (const { node } of gathers) gatherCodes(node, table);
+}
+
+function gatherBlocks(model: Model, plan: Plan, quantized: QuantizedTensor): void {
+	const { value } = plan;
+	const { graph } = value;
+	const { params } = quantized;
+	const [rows = 0, width = 0] = plan.tensor.dims;
+	// uint8 with two codes to a byte: runtimes read it at every opset, unlike uint4 tensors.
+	const packed: TensorRef = { ...asMatrix(quantized.codes), dtype: 'uint8', dims: [rows, width / 2] };
+	const codes = graph.addInitializer(`${value.name}_q`, packed);
+	const place = placeBeside(value);
+	const scales = scaleValue(graph, `${value.name}_s`, quantized, params.grouping.scaleDims, place);
+	const zeros = zeroPointRows(params.zeroPoints, rows, params.grouping.groups / rows);
+	const zeroPoints = zeros ? graph.addInitializer(`${value.name}_z`, zeros) : null;
+	for (const { node } of plan.readers) {
+		const gather = node.graph.createNode({
+			op: 'GatherBlockQuantized',
+			domain: 'com.microsoft',
+			name: node.name,
+			inputs: zeroPoints ? [codes, node.input(1), scales, zeroPoints] : [codes, node.input(1), scales],
+			outputs: 1,
+			attributes: {
+				bits: attribute.int(4),
+				block_size: attribute.int(params.grouping.block),
+				gather_axis: attribute.int(0),
+				quantize_axis: attribute.int(1),
+			},
+		});
+		swap(node, gather);
+	}
+	importMicrosoft(model);
+}
+
+function zeroPointRows(zeroPoints: Int16Array | number, rows: number, blocks: number): TensorRef | undefined {
+	if (typeof zeroPoints === 'number') return undefined;
+	const stride = Math.ceil(blocks / 2);
+	const packed = new Uint8Array(rows * stride);
+	for (let row = 0; row < rows; row++) {
+		for (let b = 0; b < blocks; b++) packed[row * stride + (b >> 1)]! |= zeroPoints[row * blocks + b]! << ((b & 1) * 4);
+	}
+	return memoryTensor('uint8', [rows, stride], packed);
+}
+
+async function storeNBits(
+	model: Model,
+	plan: Plan,
+	options: StoreOptions,
+	signal: AbortSignal | undefined,
+	skip: (reason: string) => undefined,
+	notFinite: string,
+	notSmaller: string,
+): Promise<Outcome | undefined> {
+	const dtype: QuantDType = plan.bits === 4 ? 'uint4' : 'uint8';
+	const made = new Map<string, { codes: Value; scales: Value; zeroPoints: Value | null; rows: number; columns: number }>();
+	const views: { node: Node; key: string }[] = [];
+	const { value } = plan;
+	const { graph } = value;
+	for (const { node, index } of plan.readers) {
+		const view = await constantView(node.input(index));
+		if (!view || view.tensor.dims.length !== 2 || view.roots.length !== 1) {
+			return skip(`${node.label} reads it in a form that MatMulNBits has not`);
+		}
+		views.push({ node, key: view.key });
+		if (made.has(view.key)) continue;
+		const wanted = { ...scheme(plan, options, dtype, options.symmetric), fullRange: true };
+		const quantized = await quantizeTensor(view.tensor, wanted, signal);
+		if (!quantized) return skip(notFinite);
+		if (quantizedBytes(quantized) >= plan.tensor.byteLength) return skip(notSmaller);
+		const packed = toMatMulNBits(view.tensor, quantized.params, plan.bits);
+		const inColumns: QuantizedTensor = { ...quantized, params: { ...quantized.params, scales: packed.scales } };
+		const zeroPoints = packed.zeroPoints;
+		made.set(view.key, {
+			codes: graph.addInitializer(`${value.name}_q`, packed.codes),
+			scales: scaleValue(graph, `${value.name}_s`, inColumns, [packed.scales.length], placeBeside(value)),
+			zeroPoints: zeroPoints ? graph.addInitializer(`${value.name}_z`, zeroPoints) : null,
+			rows: view.tensor.dims[0] ?? 0,
+			columns: view.tensor.dims[1] ?? 0,
+		});
+	}
+	for (const { node, key } of views) {
+		const weight = made.get(key)!;
+		const seen = node.input(1);
+		const replacement = node.graph.createNode({
+			op: 'MatMulNBits',
+			domain: 'com.microsoft',
+			name: node.name,
+			inputs: weight.zeroPoints
+				? [node.input(0), weight.codes, weight.scales, weight.zeroPoints]
+				: [node.input(0), weight.codes, weight.scales],
+			outputs: 1,
+			attributes: {
+				K: attribute.int(weight.rows),
+				N: attribute.int(weight.columns),
+				bits: attribute.int(plan.bits),
+				block_size: attribute.int(options.blockSize),
+			},
+		});
+		swap(node, replacement);
+		dropUnused(seen);
+	}
+	importMicrosoft(model);
+	return 'nbits';
+}
+
+function swap(node: Node, replacement: Node): void {
+	node.graph.insertBefore(node, replacement);
+	replacement.output().type = node.output().type;
+	node.graph.replaceUses(node.output(), replacement.output());
+	node.graph.remove(node);
+}
+
+function importMicrosoft(model: Model): void {
+	if (!model.opsets.has('com.microsoft')) model.setOpset('com.microsoft', 1);
+}
