@@ -94,6 +94,13 @@ describe('a link of a comparison', () => {
 		}
 	});
 
+	it('keeps the figures of an original that is not in the list of variants', () => {
+		const back = decodeComparison(encodeComparison({ ...study, variants: study.variants.slice(1) }));
+		expect(back.variants.length).toBe(39);
+		expect(back.runs.filter((run) => run.variant === 'original').length).toBe(2);
+		expect(back.evaluations.filter((evaluation) => evaluation.variant === 'original').length).toBe(1);
+	});
+
 	it('keeps what failed and why, and caveats', () => {
 		const first = study.runs[0];
 		if (!first) throw new Error('the generated study has no run');

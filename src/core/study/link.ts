@@ -79,7 +79,8 @@ export function encodeComparison(study: Study): Comparison {
 	const passes = new Interned<readonly [string, readonly string[] | null]>((value) => JSON.stringify(value));
 	const targets = new Interned<Target>((value) => `${value.backend}${value.threads}`);
 	const variantIndex = new Map(study.variants.map((variant, index) => [variant.id, index]));
-	const at = (id: string): number => variantIndex.get(id) ?? -1;
+	// The original need not be in the list of variants; its figures then point one past the end.
+	const at = (id: string): number => variantIndex.get(id) ?? (id === 'original' ? study.variants.length : -1);
 	const runs = study.runs.filter((run) => at(run.variant) >= 0);
 	const evaluations = study.evaluations.filter((evaluation) => at(evaluation.variant) >= 0);
 
@@ -325,7 +326,7 @@ function readStudy(wire: Wire, tables: Readonly<Record<keyof typeof layout, Tabl
 			createdAt: when,
 		};
 	});
-	const idAt = (index: number): string => at(variants, index, 'variant').id;
+	const idAt = (index: number): string => (index === variants.length ? 'original' : at(variants, index, 'variant').id);
 
 	const R = columnsOf(tables.R);
 	const runs: Run[] = rows(tables.R, (row) => {
