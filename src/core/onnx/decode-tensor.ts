@@ -44,7 +44,7 @@ class TensorFields {
 	isExternal = false;
 	readonly unknown: Uint8Array[] = [];
 	/** The last chunk of a typed field while single elements are added to it. */
-	readonly #open = new Map<TypedField, { bytes: Uint8Array; length: number; at: number }>();
+	#open: Map<TypedField, { bytes: Uint8Array; length: number; at: number }> | undefined;
 
 	addPacked(field: TypedField, region: Region): void {
 		this.closeOpen(field);
@@ -54,6 +54,7 @@ class TensorFields {
 	/** Single elements are gathered into one run in memory, so that a million of them are not a million objects. */
 	addSingle(field: TypedField, region: Region): void {
 		const element = region.bytes ?? new Uint8Array(0);
+		this.#open ??= new Map();
 		let open = this.#open.get(field);
 		if (!open) {
 			open = { bytes: new Uint8Array(64), length: 0, at: region.at };
@@ -69,10 +70,15 @@ class TensorFields {
 	}
 
 	closeOpen(field: TypedField): void {
-		const open = this.#open.get(field);
+		const open = this.#open?.get(field);
 		if (!open) return;
-		this.#open.delete(field);
+		this.#open?.delete(field);
 		this.#chunks(field).push({ at: open.at, length: open.length, bytes: open.bytes.slice(0, open.length) });
+	}
+
+	/** Ends every run of single elements. */
+	close(): void {
+		for (const field of this.#open?.keys() ?? []) this.closeOpen(field);
 	}
 
 	#chunks(field: TypedField): Chunk[] {
@@ -90,7 +96,7 @@ export function decodeTensor(cursor: Cursor, context: DecodeContext): StoredTens
 	const start = cursor.mark();
 	const fields = new TensorFields();
 	while (cursor.more) decodeField(cursor, fields, cursor.tag());
-	for (const field of TYPED_FIELDS.values()) fields.closeOpen(field);
+	fields.close();
 	return assemble(fields, cursor.regionFrom(start), cursor.where, context);
 }
 

@@ -12,6 +12,9 @@ import {
 	type ValueInfoRecord,
 } from './records.ts';
 
+/** A file that breaks a rule a million times is told so a hundred times. */
+const MOST_PROBLEMS = 100;
+
 /** Names in sight: those of a graph, then those of the graphs around it. */
 class Scope {
 	readonly #names = new Map<string, Value>();
@@ -234,7 +237,7 @@ export class Linker {
 	}
 
 	#problem(message: string, where: string): void {
-		this.problems.push({ message, where });
+		if (this.problems.length < MOST_PROBLEMS) this.problems.push({ message, where });
 	}
 }
 
