@@ -86,7 +86,7 @@ function isConstant(value: Value): boolean {
 /** Sums inside the node that makes this value, where the number of summed elements is known. */
 function* insideReasons(value: Value, absMax: number): IterableIterator<string> {
 	const node = value.producer;
-	if (!node || node.domain !== '' || !MEANS.has(node.op) || absMax >= SENTINEL) return;
+	if (node?.domain !== '' || !MEANS.has(node.op) || absMax >= SENTINEL) return;
 	const before = staticDims(node.input(0));
 	const after = staticDims(value);
 	if (!before || !after || elementCount(after) === 0) return;
@@ -96,7 +96,8 @@ function* insideReasons(value: Value, absMax: number): IterableIterator<string> 
 
 function staticDims(value: Value | null): number[] | undefined {
 	const type = value?.type;
-	if (type?.kind !== 'tensor' || !type.shape) return undefined;
-	const dims = type.shape.filter((dim): dim is number => typeof dim === 'number');
-	return dims.length === type.shape.length ? dims : undefined;
+	const shape = type?.kind === 'tensor' ? type.shape : null;
+	if (!shape) return undefined;
+	const dims = shape.filter((dim): dim is number => typeof dim === 'number');
+	return dims.length === shape.length ? dims : undefined;
 }

@@ -30,7 +30,9 @@ function fitting(weights: readonly Weight[], group: number): { readonly fit: Wei
 		const length = weight.axis === undefined ? undefined : (weight.segment ?? weight.tensor.dims[weight.axis]);
 		if (length !== undefined && length % group === 0 && length > 0) return true;
 		const reason =
-			length === undefined ? 'its weights have no summed axis' : `its summed axis has ${length} elements, no multiple of ${group}`;
+			length === undefined
+				? 'its weights are stored in another arrangement than it sums them in'
+				: `its summed axis has ${length} elements, no multiple of ${group}`;
 		notes.push({ level: 'skip', node: weight.nodes[0]?.label ?? weight.name, reason });
 		return false;
 	});

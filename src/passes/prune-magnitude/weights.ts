@@ -64,21 +64,28 @@ interface Holder {
 	readonly key: Value | Node;
 	readonly tensor: TensorRef;
 	readonly name: string;
+	/** The operator reads the elements in another arrangement than they are stored in. */
+	readonly moved: boolean;
 }
 
-/** Where the number behind a value is stored: an initializer or a Constant node, looked up through Identity. */
+/** Operators that hand every element on once. All but Identity change the arrangement. */
+const PASSING: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose']);
+
+/** Where the numbers behind a value are stored: an initializer or a Constant node, looked up through what only rearranges them. */
 function holderOf(value: Value): Holder | undefined {
 	let current: Value | null = value;
+	let moved = false;
 	for (let steps = 0; current && steps < 16; steps++) {
 		const stored: TensorRef | SparseTensorRef | undefined = current.initializer;
-		if (stored) return isSparse(stored) ? undefined : { key: current, tensor: stored, name: current.name };
+		if (stored) return isSparse(stored) ? undefined : { key: current, tensor: stored, name: current.name, moved };
 		const producer: Node | undefined = current.producer;
-		if (!producer || producer.domain !== '') return undefined;
+		if (producer?.domain !== '') return undefined;
 		if (producer.op === 'Constant') {
 			const attr = producer.attributes.get('value');
-			return attr?.kind === 'tensor' ? { key: producer, tensor: attr.value, name: current.name } : undefined;
+			return attr?.kind === 'tensor' ? { key: producer, tensor: attr.value, name: current.name, moved } : undefined;
 		}
-		if (producer.op !== 'Identity') return undefined;
+		if (!PASSING.has(producer.op)) return undefined;
+		moved ||= producer.op !== 'Identity';
 		current = producer.input(0);
 	}
 	return undefined;
@@ -130,7 +137,7 @@ export function findWeights(model: Model, options: PruneMagnitudeOptions): Found
 					continue;
 				}
 				const nodes = [node];
-				const axis = slot.axis(tensor.dims, node);
+				const axis = holder.moved ? undefined : slot.axis(tensor.dims, node);
 				const replace = (result: TensorRef | SparseTensorRef): void => {
 					if ('op' in key) {
 						if (!isSparse(result)) key.setAttribute('value', attribute.tensor(result));

@@ -19,10 +19,11 @@ export interface Groups {
 
 type Cells = Float32Array | Uint16Array;
 
-function cells(tensor: TensorRef, bytes: Uint8Array): { readonly own: Cells; readonly magnitudes: Uint32Array } {
-	const own = tensor.dtype === 'float32' ? float32View(bytes) : uint16View(bytes);
-	const values = own instanceof Float32Array ? own : decodeFloat16(own);
-	return { own: own.slice(), magnitudes: new Uint32Array(values.buffer, values.byteOffset, values.length) };
+/** A copy of the elements to write into, and the float32 bits of their values: not to be written to, they may be the source's own. */
+function cells(tensor: TensorRef, bytes: Uint8Array): { readonly own: Cells; readonly bits: Uint32Array } {
+	const stored = tensor.dtype === 'float32' ? float32View(bytes) : uint16View(bytes);
+	const values = stored instanceof Float32Array ? stored : decodeFloat16(stored);
+	return { own: stored.slice(), bits: new Uint32Array(values.buffer, values.byteOffset, values.length) };
 }
 
 const width = (tensor: TensorRef): number => (tensor.dtype === 'float32' ? 4 : 2);
@@ -31,9 +32,9 @@ const width = (tensor: TensorRef): number => (tensor.dtype === 'float32' ? 4 : 2
 export function cutTensor(source: TensorRef, cut: Cut): TensorRef {
 	const size = width(source);
 	const zeroed = (bytes: Uint8Array, start: number): Uint8Array => {
-		const { own, magnitudes } = cells(source, bytes);
+		const { own, bits } = cells(source, bytes);
 		for (let i = 0; i < own.length; i++) {
-			const magnitude = (magnitudes[i] as number) & 0x7fffffff;
+			const magnitude = (bits[i] as number) & 0x7fffffff;
 			if (magnitude < cut.bits || (magnitude === cut.bits && start + i < cut.tieEnd)) own[i] = 0;
 		}
 		return new Uint8Array(own.buffer, own.byteOffset, own.byteLength);
@@ -59,7 +60,8 @@ export function cutTensor(source: TensorRef, cut: Cut): TensorRef {
  */
 export function groupedTensor(source: TensorRef, groups: Groups): TensorRef {
 	return computedTensor(source.dtype, source.dims, async (signal) => {
-		const { own, magnitudes } = cells(source, await source.bytes(signal));
+		const { own, bits } = cells(source, await source.bytes(signal));
+		const magnitudes = bits.map((pattern) => pattern & 0x7fffffff);
 		const { axis, group, keep } = groups;
 		const length = source.dims[axis] ?? 1;
 		const stride = elementCount(source.dims.slice(axis + 1));
@@ -83,9 +85,9 @@ function zeroGroup(own: Cells, magnitudes: Uint32Array, first: number, stride: n
 			const magnitude = magnitudes[index] as number;
 			// Taken ones are marked, so that equals go in order of position.
 			if (magnitude === 0xffffffff) continue;
-			if (smallest < 0 || (magnitude & 0x7fffffff) < least) {
+			if (smallest < 0 || magnitude < least) {
 				smallest = index;
-				least = magnitude & 0x7fffffff;
+				least = magnitude;
 			}
 		}
 		own[smallest] = 0;
