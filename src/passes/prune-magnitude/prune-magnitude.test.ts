@@ -39,7 +39,15 @@ function layers(list: readonly Layer[]): { readonly model: Model; readonly weigh
 	const weights = list.map(({ weight }, index) => model.graph.addInitializer(`w${index}`, weight));
 	const outputs = list.map(({ op, attributes = {} }, index) =>
 		model.graph
-			.append(model.graph.createNode({ op, name: `layer${index}`, inputs: [x, weights[index] as Value], outputs: 1, attributes }))
+			.append(
+				model.graph.createNode({
+					op,
+					name: `layer${index}`,
+					inputs: op === 'Gather' ? [weights[index] as Value, x] : [x, weights[index] as Value],
+					outputs: 1,
+					attributes,
+				}),
+			)
 			.output(),
 	);
 	for (const output of outputs) output.type = tensorType('float32', null);
