@@ -18,6 +18,8 @@ export interface StudySummary {
 	readonly variants: number;
 	readonly updatedAt: string;
 	readonly modelHash: string;
+	/** Model and variants, as far as they are stored. */
+	readonly byteLength: number;
 }
 
 export interface LoadedStudy {
@@ -56,8 +58,14 @@ export async function writeSnapshot(root: Folder, study: Study, upTo: number): P
 		variants: study.variants.filter((entry) => entry.id !== 'original').length,
 		updatedAt: study.updatedAt,
 		modelHash: study.model.hash,
+		byteLength: studyBytes(study),
 	};
 	await folder.write(summaryName, studyJson(summary));
+}
+
+/** Bytes of the model and of the variants that were written. Files that studies share are counted in each. */
+function studyBytes(study: Study): number {
+	return study.variants.reduce((sum, variant) => sum + (variant.file ? (variant.sizes?.bytes ?? 0) : 0), study.model.byteLength);
 }
 
 /** Appends one event; durable when it resolves. `tab` keeps two writers of one number apart. */
@@ -125,9 +133,9 @@ export async function listStudies(root: Folder): Promise<StudySummary[]> {
 			// Listed by what is left.
 		}
 		if (typeof summary?.name === 'string' && typeof summary.updatedAt === 'string' && typeof summary.variants === 'number') {
-			summaries.push({ ...summary, id });
+			summaries.push({ ...summary, id, byteLength: summary.byteLength ?? 0 });
 		} else if ((await studies.folder(id).files()).includes(snapshotName)) {
-			summaries.push({ id, name: 'Unnamed study', variants: 0, updatedAt: '', modelHash: '' });
+			summaries.push({ id, name: 'Unnamed study', variants: 0, updatedAt: '', modelHash: '', byteLength: 0 });
 		}
 	}
 	return summaries.sort((a, b) => (a.updatedAt < b.updatedAt ? 1 : -1));

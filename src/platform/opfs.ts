@@ -14,7 +14,7 @@ export async function hasOpfs(): Promise<boolean> {
 }
 
 /** The program's folder in the origin's private file system. */
-export function opfsRoot(): Folder {
+export function opfsRoot(): OpfsFolder {
 	return new OpfsFolder(async (create) => {
 		const top = await navigator.storage.getDirectory();
 		return top.getDirectoryHandle(rootName, { create });
@@ -137,10 +137,12 @@ export async function usedStorage(): Promise<{ usedBytes: number; quotaBytes: nu
 	}
 }
 
-/** Asks the browser not to drop this site's files under pressure. It may say no; nothing depends on it. */
+/** Asks, from a page (workers cannot), the browser not to drop this site's files under pressure. It may say no; nothing depends on it. */
 export async function askToPersist(): Promise<boolean> {
 	try {
-		return (await navigator.storage.persisted()) || (await navigator.storage.persist());
+		return (
+			(await navigator.storage.persisted()) || (await (navigator.storage as StorageManager & { persist(): Promise<boolean> }).persist())
+		);
 	} catch {
 		return false;
 	}

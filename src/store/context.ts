@@ -1,20 +1,55 @@
 import type { StudyEvent } from '../core/study/events.ts';
+import type { Failure, Hash } from '../core/study/study.ts';
+import type { Folder } from '../platform/folder.ts';
+import type { Claim } from '../platform/locks.ts';
+import type { Pwa } from '../platform/pwa.ts';
+import type { InputsRef } from '../workers/engine-protocol.ts';
+import type { ModelFiles } from '../workers/protocol.ts';
 import type { History } from './history.ts';
 import type { Services } from './services.ts';
 import type { AppState, Settings, Store } from './state.ts';
+
+/** What belongs to the open study and is no part of it: files, its claim, its place in the journal. */
+export interface OpenStudy {
+	readonly id: string;
+	/** undefined where the model was not kept and has to be dropped again. */
+	model: ModelFiles | undefined;
+	inputs: InputsRef | undefined;
+	claim: Claim | undefined;
+	/** Number of the next journal entry. */
+	next: number;
+	/** Entries since the last snapshot. */
+	sinceSnapshot: number;
+	/** Stops everything that works for this study. */
+	readonly closing: AbortController;
+}
 
 /** What the slices of the store share. One per store. */
 export interface Context {
 	readonly services: Services;
 	readonly get: () => Store;
 	readonly set: (change: Partial<AppState>) => void;
+	/** Name of this tab in journal entries and temporary folders. */
+	readonly tab: string;
 	/** Settings that the person chose, as opposed to defaults. */
 	readonly chosen: Set<keyof Settings>;
 	history: History;
+	open: OpenStudy | undefined;
+	/** Resolves once storage was looked at. */
+	storage(): Promise<Folder | undefined>;
+	/** Files of variants where there is no storage. */
+	readonly held: Map<Hash, { readonly model: Blob; readonly data?: Blob }>;
+	/** Measured again on request, even where nothing else asks for it. */
+	readonly wanted: Set<Hash | 'original'>;
+	pwa: Pwa | undefined;
 	/** Unique within this store. */
 	nextId(): number;
-	/** Applies an event to the open study, journals it and tells other tabs. */
-	commit(event: StudyEvent): void;
-	/** Stops jobs of a variant, finished results stay. */
+	/** Applies an event to the open study, journals it and tells other tabs. Resolves when it is durable, or could not be made so. */
+	commit(event: StudyEvent): Promise<void>;
+	/** Says a failure that has no place of its own on the page. */
+	sayFailure(failure: Failure): void;
+	/** Stops jobs of a variant; finished results stay. */
 	stopWork(variant: string): void;
+	/** Looks at what the study lacks and works on it. */
+	wakeWork(): void;
 }

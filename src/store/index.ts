@@ -1,42 +1,120 @@
 import { useStore as useZustand } from 'zustand';
 import { createStore as createVanilla, type StoreApi } from 'zustand/vanilla';
 import { browserServices } from './browser-services.ts';
+import { sharedBuilders } from './builders.ts';
 import type { Context } from './context.ts';
-import { dropStudyEdits, emptyHistory } from './history.ts';
+import { emptyHistory } from './history.ts';
 import { initialState } from './initial.ts';
 import { interfaceActions } from './interface-actions.ts';
+import { createOpening } from './open.ts';
+import { createRunning } from './running.ts';
 import type { Services } from './services.ts';
-import { loadSettings } from './settings.ts';
+import { availableTargets, loadSettings } from './settings.ts';
+import { createSharing } from './share.ts';
 import type { Store } from './state.ts';
+import { createStudies, type Studies } from './studies.ts';
+import { createRunner } from './work/runner.ts';
 import { workActions } from './work-actions.ts';
 
-export type AppStore = StoreApi<Store>;
+export type AppStore = StoreApi<Store> & {
+	/** Looks at device and storage, sweeps what an earlier visit left, reopens this tab's study. Once per page. */
+	readonly start: () => Promise<void>;
+};
 
 /** A store of its own; the page has one, tests make one each with their own services. */
 export function createStore(services: Services): AppStore {
-	return createVanilla<Store>()((set, get) => {
+	let context!: Context;
+	let studies!: Studies;
+	const store = createVanilla<Store>()((set, get) => {
 		const { settings, chosen } = loadSettings(services.settingsStore);
 		let id = 0;
-		const context: Context = {
+		let storage: ReturnType<Services['storage']> | undefined;
+		context = {
 			services,
 			get,
 			set,
+			tab: services.uniqueName(),
 			chosen: new Set(chosen),
 			history: emptyHistory,
+			open: undefined,
+			storage: () => {
+				storage ??= services.storage();
+				return storage;
+			},
+			held: new Map(),
+			wanted: new Set(),
+			pwa: undefined,
 			nextId: () => ++id,
-			commit: () => {},
-			stopWork: () => {},
+			commit: (event) => studies.commit(event),
+			sayFailure: (failure) => get().toast([failure.message, failure.advice].filter(Boolean).join(' '), 'error'),
+			stopWork: (variant) => runner.stopVariant(variant),
+			wakeWork: () => runner.wake(),
 		};
-		void dropStudyEdits;
-		return { ...initialState, settings, ...interfaceActions(context), ...workActions(context) };
+		const runner = createRunner(context);
+		studies = createStudies(context, runner);
+		const registry = async () => (await import('../passes/registry.ts')).passes;
+		return {
+			...initialState,
+			settings,
+			...interfaceActions(context),
+			...workActions(context, studies, runner),
+			...createOpening(context, studies),
+			...createRunning(context, registry),
+			...createSharing(context, sharedBuilders),
+		};
 	});
+	let started: Promise<void> | undefined;
+	const start = (): Promise<void> => {
+		started ??= begin(context, studies);
+		return started;
+	};
+	return Object.assign(store, { start });
+}
+
+async function begin(context: Context, studies: Studies): Promise<void> {
+	const { services, get, set } = context;
+	services.channel?.listen((message) => studies.hear(message));
+	context.pwa = services.startPwa({
+		onOfflineReady: () => set({ offlineReady: true }),
+		onUpdateReady: () => set({ updateReady: true }),
+		onSharedFiles: (files) => void get().openFiles(files),
+		mayReload: () => get().study === undefined && get().opening === undefined,
+	});
+	const detecting = services.detect().then(({ capabilities, environment }) => {
+		const { settings } = get();
+		const threads = context.chosen.has('threads') ? settings.threads : capabilities.threads;
+		const targets = context.chosen.has('targets') ? settings.targets : availableTargets({ ...capabilities, threads });
+		set({ capabilities, environment, settings: { ...settings, threads, targets } });
+	});
+	if (await context.storage()) {
+		await services
+			.joinTabs(async () => {
+				await services.host.call('disk', 'sweep', null, { input: 'sweep' });
+			})
+			.catch(() => {
+				// What is left over is swept at the next start.
+			});
+	}
+	await detecting;
+	await studies.refreshList();
+	const last = services.openStudyOfTab.get();
+	if (last !== undefined && !get().study && !get().opening && !get().shared && (await context.storage())) {
+		await studies.openStored(last).catch(() => services.openStudyOfTab.set(undefined));
+	}
+	context.wakeWork();
 }
 
 let app: AppStore | undefined;
 
-/** The store of this page, made on first use. */
+/** The store of this page, made and started on first use. */
 export function appStore(): AppStore {
-	app ??= createStore(browserServices());
+	if (!app) {
+		const services = browserServices();
+		app = createStore(services);
+		void app.start();
+		// A handle for drills and bug reports; it gives nothing that the page's own console does not have.
+		if (new URLSearchParams(location.search).has('debug')) Object.assign(globalThis, { pare: { store: app, host: services.host } });
+	}
 	return app;
 }
 

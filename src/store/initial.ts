@@ -21,6 +21,7 @@ export const initialState: AppState = {
 	toasts: [],
 	readOnly: false,
 	storage: undefined,
+	kept: { model: 'held', inputs: 'held' },
 	offlineReady: false,
 	updateReady: false,
 };

@@ -63,6 +63,9 @@ export interface SharedComparison {
 	readonly matched: boolean;
 }
 
+/** kept: survives a reload. copying: soon. held: only until this tab closes. missing: must be dropped again. */
+export type Kept = 'kept' | 'copying' | 'held' | 'missing';
+
 export interface AppState {
 	/** undefined until a model is open. */
 	readonly study: Study | undefined;
@@ -89,6 +92,8 @@ export interface AppState {
 	/** Another tab owns this study: this one only shows it. */
 	readonly readOnly: boolean;
 	readonly storage: { readonly usedBytes: number; readonly quotaBytes: number } | undefined;
+	/** Whether the open study's model and inputs are stored here. `missing`: drop them again to go on measuring; figures stay. */
+	readonly kept: { readonly model: Kept; readonly inputs: Kept };
 	readonly offlineReady: boolean;
 	readonly updateReady: boolean;
 }

@@ -1,7 +1,16 @@
+import type { Study } from '../core/study/study.ts';
+import { isComparisonHash, readComparison } from '../platform/links.ts';
+import { toFailure } from '../workers/failure.ts';
 import type { Context } from './context.ts';
+import type { Opening } from './open.ts';
+import type { Running } from './running.ts';
+import type { Sharing } from './share.ts';
 import type { Actions } from './state.ts';
+import type { Studies } from './studies.ts';
+import type { Runner } from './work/runner.ts';
 
-type WorkActions = Omit<
+type WorkActions = Omit<Actions, keyof Opening | keyof Running | keyof Sharing | keyof InterfacePart>;
+type InterfacePart = Pick<
 	Actions,
 	| 'setDraft'
 	| 'undo'
@@ -16,28 +25,85 @@ type WorkActions = Omit<
 	| 'renameVariant'
 >;
 
-export function workActions(context: Context): WorkActions {
-	const pending = (what: string) => (): never => {
-		context.get().toast(`${what} is being built.`, 'error');
-		throw new Error(`${what} is being built`);
+/** Actions around studies, links and the queue. */
+export function workActions(context: Context, studies: Studies, runner: Runner): WorkActions {
+	const { services, get, set } = context;
+	const say = (error: unknown): void => {
+		const failure = toFailure(error);
+		if (failure.code !== 'cancelled') set({ openFailure: failure, opening: undefined });
 	};
 	return {
-		openFiles: async () => pending('openFiles')(),
-		openSample: async () => pending('openSample')(),
-		openStudy: async () => pending('openStudy')(),
-		closeStudy: pending('closeStudy'),
-		deleteStudy: async () => pending('deleteStudy')(),
-		openLink: async () => pending('openLink')(),
-		runRecipes: async () => pending('runRecipes')(),
-		rerun: async () => pending('rerun')(),
-		cancelJob: pending('cancelJob'),
-		cancelAll: pending('cancelAll'),
-		download: async () => pending('download')(),
-		exportStudy: async () => pending('exportStudy')(),
-		exportTable: pending('exportTable'),
-		copyLink: async () => pending('copyLink')(),
-		takeOver: pending('takeOver'),
-		clearStorage: async () => pending('clearStorage')(),
-		applyUpdate: pending('applyUpdate'),
+		async openStudy(id) {
+			set({ openFailure: undefined, opening: { name: get().recent.find((entry) => entry.id === id)?.name ?? 'study' } });
+			try {
+				await studies.openStored(id);
+			} catch (error) {
+				say(error);
+			} finally {
+				set({ opening: undefined });
+			}
+		},
+		closeStudy() {
+			studies.close();
+			services.openStudyOfTab.set(undefined);
+		},
+		async deleteStudy(id) {
+			const root = await context.storage();
+			if (!root) return;
+			// Another tab may be working on it.
+			const own = context.open?.id === id;
+			const claim = own ? undefined : await services.claim(id);
+			if (!own && !claim) {
+				get().toast('This study is open in another tab. Close it there first.', 'error');
+				return;
+			}
+			if (own) studies.close();
+			try {
+				await services.host.call('disk', 'remove', { id }, { input: `remove:${id}` });
+				services.channel?.post({ type: 'list' });
+			} catch (error) {
+				say(error);
+			} finally {
+				claim?.release();
+			}
+			await studies.refreshList();
+		},
+		async openLink(hash) {
+			if (!isComparisonHash(hash)) return;
+			set({ openFailure: undefined });
+			try {
+				const shared: Study = await readComparison(hash);
+				set({ shared: { study: shared, matched: get().study?.model.hash === shared.model.hash } });
+			} catch (error) {
+				say(error);
+			}
+		},
+		cancelJob: (id) => runner.cancel(id),
+		cancelAll: () => runner.cancelAll(),
+		takeOver() {
+			const { open } = context;
+			if (!open || !get().readOnly) return;
+			void (async () => {
+				const claim = await services.claim(open.id, { steal: true });
+				claim?.release();
+				// What the other tab wrote last counts: the study is read again.
+				if (await context.storage()) await studies.openStored(open.id);
+			})().catch(say);
+		},
+		async clearStorage() {
+			studies.close();
+			services.openStudyOfTab.set(undefined);
+			context.held.clear();
+			try {
+				if (await context.storage()) await services.host.call('disk', 'clear', null, { input: 'clear' });
+				set({ recent: [] });
+				services.channel?.post({ type: 'list' });
+				get().toast('Everything stored here was removed.');
+			} catch (error) {
+				say(error);
+			}
+			await studies.refreshList();
+		},
+		applyUpdate: () => context.pwa?.applyUpdate(),
 	};
 }

@@ -72,5 +72,5 @@ function causeText(cause: unknown): string | undefined {
 
 /** After these the worker's memory or device cannot be trusted: it is ended and the next call starts a fresh one. */
 export function poisonsWorker(failure: Failure): boolean {
-	return failure.code === 'memory' || failure.code === 'lost-device' || failure.code === 'bug';
+	return failure.code === 'memory' || failure.code === 'lost-device' || failure.code === 'unavailable' || failure.code === 'bug';
 }

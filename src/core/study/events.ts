@@ -11,6 +11,8 @@ export type StudyEvent =
 			readonly runs: readonly Run[];
 			readonly evaluations: readonly Evaluation[];
 	  }
+	/** Figures are dropped to be measured again; the files stay. */
+	| { readonly type: 'unmeasured'; readonly variants: readonly (Hash | 'original')[] }
 	| { readonly type: 'renamed'; readonly variant: Hash; readonly name: string }
 	| { readonly type: 'run'; readonly run: Run }
 	| { readonly type: 'evaluation'; readonly evaluation: Evaluation }
@@ -45,6 +47,14 @@ function change(study: Study, event: StudyEvent): Study {
 			for (const evaluation of event.evaluations) next = change(next, { type: 'evaluation', evaluation });
 			const order = (variant: Variant): string => (variant.id === 'original' ? '' : variant.createdAt);
 			return { ...next, variants: [...next.variants].sort((a, b) => (order(a) < order(b) ? -1 : order(a) > order(b) ? 1 : 0)) };
+		}
+		case 'unmeasured': {
+			const again = new Set<string>(event.variants);
+			return {
+				...study,
+				runs: study.runs.filter((entry) => !again.has(entry.variant)),
+				evaluations: study.evaluations.filter((entry) => !again.has(entry.variant)),
+			};
 		}
 		case 'renamed':
 			return {

@@ -187,6 +187,7 @@ const event = z.discriminatedUnion('type', [
 		runs: list(run, maxFigures),
 		evaluations: list(evaluation, maxFigures),
 	}),
+	z.strictObject({ type: z.literal('unmeasured'), variants: list(variantKey, maxVariants) }),
 	z.strictObject({ type: z.literal('renamed'), variant: hash, name: text(1000) }),
 	z.strictObject({ type: z.literal('run'), run }),
 	z.strictObject({ type: z.literal('evaluation'), evaluation }),

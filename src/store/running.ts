@@ -1,0 +1,111 @@
+import type { AnyPass, Family } from '../core/pass/pass.ts';
+import type { Recipe } from '../core/pass/recipe.ts';
+import type { StudyEvent } from '../core/study/events.ts';
+import { variantId } from '../core/study/identity.ts';
+import type { Hash, Variant } from '../core/study/study.ts';
+import type { Context } from './context.ts';
+import type { Actions } from './state.ts';
+
+export interface Running extends Pick<Actions, 'runRecipes' | 'rerun'> {}
+
+/** Recipes become variants of the open study; the runner sees what they lack. */
+export function createRunning(context: Context, registry: () => Promise<ReadonlyMap<string, AnyPass>>): Running {
+	const { services, get, set } = context;
+
+	const refuse = (): boolean => {
+		const { study, readOnly, shared } = get();
+		if (!study) {
+			get().toast(shared ? 'Drop the model of this comparison to run its recipes here.' : 'Open a model first.', 'error');
+			return true;
+		}
+		if (readOnly) {
+			get().toast('Another tab works on this study. Take it over to run something here.', 'error');
+			return true;
+		}
+		if (!context.open?.model) {
+			get().toast(`Drop ${study.model.name} again to go on: it was not stored here.`, 'error');
+			return true;
+		}
+		if (study.facts.missingData.length > 0) {
+			get().toast(`Weights are missing. Drop ${study.facts.missingData.slice(0, 3).join(', ')} with the model.`, 'error');
+			return true;
+		}
+		return false;
+	};
+
+	return {
+		async runRecipes(recipes) {
+			if (refuse()) return;
+			const passes = await registry();
+			let selected: Hash | undefined;
+			for (const recipe of recipes) {
+				const { study } = get();
+				if (!study) return;
+				const steps = recipe.steps.filter((step) => !step.off);
+				if (steps.length === 0) {
+					get().toast('This recipe has no step to run.', 'error');
+					continue;
+				}
+				const id = await variantId(study.model.hash, recipe, passes);
+				selected = id;
+				const existing = get().study?.variants.find((entry) => entry.id === id);
+				if (existing) {
+					// One that failed or was cancelled is asked for again.
+					if (existing.failure) await again(existing);
+					continue;
+				}
+				const variant: Variant = {
+					id,
+					name: uniqueName(recipe.name ?? nameOf(recipe, passes), get().study?.variants ?? []),
+					family: familyOf(recipe, passes),
+					recipe,
+					report: [],
+					createdAt: new Date(services.nowMs()).toISOString(),
+				};
+				void context.commit({ type: 'variant', variant });
+			}
+			if (selected !== undefined && recipes.length === 1) set({ selected });
+			context.wakeWork();
+		},
+		async rerun(id) {
+			if (refuse()) return;
+			const variant = get().study?.variants.find((entry) => entry.id === id);
+			if (!variant) return;
+			if (variant.failure) await again(variant);
+			else {
+				const redo: StudyEvent = { type: 'unmeasured', variants: [id] };
+				void context.commit(redo);
+				context.wanted.add(id);
+			}
+			context.wakeWork();
+		},
+	};
+
+	async function again(variant: Variant): Promise<void> {
+		const { failure: _, ...rest } = variant;
+		void context.commit({ type: 'variant', variant: rest });
+		void context.commit({ type: 'unmeasured', variants: [variant.id] });
+	}
+}
+
+/** Steps in words, as variants are called when the recipe has no name. */
+export function nameOf(recipe: Recipe, passes: ReadonlyMap<string, Pick<AnyPass, 'title'>>): string {
+	return recipe.steps
+		.filter((step) => !step.off)
+		.map((step) => passes.get(step.pass)?.title ?? step.pass)
+		.join(' + ');
+}
+
+function uniqueName(name: string, variants: readonly Variant[]): string {
+	const taken = new Set(variants.map((entry) => entry.name));
+	if (!taken.has(name)) return name;
+	for (let n = 2; ; n += 1) if (!taken.has(`${name} (${n})`)) return `${name} (${n})`;
+}
+
+export function familyOf(recipe: Recipe, passes: ReadonlyMap<string, Pick<AnyPass, 'family'>>): Family {
+	const families = new Set(recipe.steps.filter((step) => !step.off).flatMap((step) => passes.get(step.pass)?.family ?? []));
+	families.delete('original');
+	if (families.has('both') || (families.has('quantized') && families.has('pruned'))) return 'both';
+	for (const family of ['factorized', 'pruned', 'quantized'] as const) if (families.has(family)) return family;
+	return 'optimized';
+}

@@ -1,0 +1,383 @@
+import type { Failure, Hash, Run, Target, Variant } from '../../core/study/study.ts';
+import { variantDataName, variantFiles } from '../../platform/artifacts.ts';
+import type { EngineSubject, MeasuredFile } from '../../workers/engine-protocol.ts';
+import { toFailure } from '../../workers/failure.ts';
+import type { Progress } from '../../workers/serve.ts';
+import type { Context, OpenStudy } from '../context.ts';
+import type { Job } from '../state.ts';
+import { plan, referenceTarget, type Task, taskId, taskVariants } from './plan.ts';
+import { cancelled, cancelledFailure, failedEvaluation, failedRun, taskTitle } from './words.ts';
+
+const keptJobs = 60;
+const weighAtOnceBytes = 300_000_000;
+const minute = 60_000;
+
+interface Running {
+	readonly task: Task;
+	readonly abort: AbortController;
+}
+
+export interface Runner {
+	wake(): void;
+	cancel(id: string): void;
+	cancelAll(): void;
+	stopVariant(variant: string): void;
+	/** Forgets everything: another study is open. */
+	reset(): void;
+}
+
+/**
+ * Works off what the open study lacks (see plan.ts), one task after the other: writing and measuring never overlap, so nothing disturbs a
+ * timing. Weighing (gzip, brotli) goes on beside writing and ends before measuring begins.
+ */
+export function createRunner(context: Context): Runner {
+	const { services, get, set } = context;
+	let running: Running | undefined;
+	let pumping = false;
+	const alone = new Set<string>();
+	let weighing: Promise<void> = Promise.resolve();
+	const heavy: Variant[] = [];
+
+	const options = () => {
+		const { settings, capabilities } = get();
+		const targets = settings.targets.filter((target) => canRun(target, capabilities));
+		return {
+			targets: targets.length > 0 ? targets : [referenceTarget],
+			batchBytes: settings.memoryBudgetBytes / 5,
+			alone,
+			original: context.wanted.has('original'),
+		};
+	};
+	const tasks = (): readonly Task[] => {
+		const { study, readOnly } = get();
+		return study && context.open?.model && context.open.inputs && !readOnly ? plan(study, options()) : [];
+	};
+
+	/** The job list: what ran before, what runs, what waits. */
+	const showJobs = (change?: Job): void => {
+		const { study, jobs } = get();
+		if (!study) return;
+		const now = running ? taskId(running.task) : undefined;
+		const waiting = tasks()
+			.filter((task) => taskId(task) !== now)
+			.map((task) => queuedJob(task, study.variants));
+		const waitingIds = new Set(waiting.map((job) => job.id));
+		const merged = change ? upsertJob(jobs, change) : jobs;
+		const past = merged.filter((job) => job.state !== 'queued' && !(waitingIds.has(job.id) && job.state !== 'running'));
+		set({ jobs: [...past.slice(-keptJobs), ...waiting] });
+	};
+
+	const report =
+		(id: string, abort: AbortController) =>
+		(progress: Progress): void => {
+			const job = get().jobs.find((entry) => entry.id === id);
+			if (job?.state !== 'running' || abort.signal.aborted) return;
+			const { fraction: _f, detail: _d, ...rest } = job;
+			const next: Job = {
+				...rest,
+				...(progress.fraction !== undefined && { fraction: progress.fraction }),
+				...(progress.stage !== undefined ? { detail: progress.stage } : job.detail !== undefined && { detail: job.detail }),
+			};
+			set({ jobs: get().jobs.map((entry) => (entry.id === id ? next : entry)) });
+		};
+
+	const pump = async (): Promise<void> => {
+		if (pumping) return;
+		pumping = true;
+		try {
+			for (;;) {
+				const open = context.open;
+				const [task] = tasks();
+				if (!open || !task) break;
+				await perform(task, open);
+			}
+		} finally {
+			pumping = false;
+		}
+		showJobs();
+		for (const variant of heavy.splice(0)) void weigh(variant);
+	};
+
+	const perform = async (task: Task, open: OpenStudy): Promise<void> => {
+		const { study } = get();
+		if (!study) return;
+		const abort = new AbortController();
+		const stop = (): void => abort.abort(cancelled());
+		open.closing.signal.addEventListener('abort', stop, { once: true });
+		running = { task, abort };
+		const id = taskId(task);
+		const job: Job = { ...queuedJob(task, study.variants), state: 'running', startedAt: services.nowMs() };
+		showJobs(job);
+		const progress = report(id, abort);
+		let end: Partial<Job> & { state: Job['state'] } = { state: 'done', fraction: 1 };
+		try {
+			if (task.kind === 'compress') await compress(task.variant, open, abort.signal, progress);
+			else if (task.kind === 'evaluate') await evaluate(task.variant, open, abort.signal, progress);
+			else await benchmark(task.target, task.variants, open, abort.signal, progress);
+		} catch (error) {
+			const failure = abort.signal.aborted ? cancelledFailure : toFailure(error);
+			end = failure.code === 'cancelled' ? { state: 'cancelled' } : { state: 'failed', failure };
+			// Nothing of a study that was closed is touched.
+			if (context.open === open && !get().readOnly) await recordFailure(task, failure);
+		} finally {
+			open.closing.signal.removeEventListener('abort', stop);
+			running = undefined;
+		}
+		const { detail: _, ...current } = get().jobs.find((entry) => entry.id === id) ?? job;
+		showJobs({ ...current, ...end });
+	};
+
+	const compress = async (id: Hash, open: OpenStudy, signal: AbortSignal, onProgress: (p: Progress) => void): Promise<void> => {
+		const variant = get().study?.variants.find((entry) => entry.id === id);
+		if (!variant || !open.model) return;
+		const result = await services.host.call(
+			'compress',
+			'compress',
+			{ files: open.model, recipe: variant.recipe, job: `${context.tab}-${context.nextId()}` },
+			{ signal, onProgress, input: id, deadlineMs: 60 * minute },
+		);
+		if (result.held) context.held.set(result.file, result.held);
+		// The person may have renamed it meanwhile.
+		const current = get().study?.variants.find((entry) => entry.id === id);
+		if (!current || context.open !== open) return;
+		const { file, bytes, parameters, operators, layers, report: passReports } = result;
+		const written: Variant = { ...current, file, sizes: { bytes }, parameters, operators, layers, report: passReports };
+		await context.commit({ type: 'variant', variant: written });
+		if (bytes <= weighAtOnceBytes) {
+			const before = weighing;
+			weighing = before.then(() => weigh(written));
+		} else heavy.push(written);
+	};
+
+	/** Transferred size and zeros: worth knowing, never a reason to fail. */
+	const weigh = async (variant: Variant): Promise<void> => {
+		const { open } = context;
+		if (!open) return;
+		try {
+			const files = await filesOf(variant.id, open);
+			const data = files.external[0]?.blob;
+			const { gzip, brotli, nonZeros } = await services.host.call(
+				'disk',
+				'weigh',
+				{ blob: files.model, ...(data && { data }) },
+				{ signal: open.closing.signal, input: variant.id },
+			);
+			const current = get().study?.variants.find((entry) => entry.id === variant.id);
+			if (!current || context.open !== open || get().readOnly) return;
+			const sizes = {
+				bytes: files.model.size + (data?.size ?? 0),
+				...(gzip !== undefined && { gzip }),
+				...(brotli !== undefined && { brotli }),
+			};
+			await context.commit({ type: 'variant', variant: { ...current, sizes, ...(nonZeros !== undefined && { nonZeros }) } });
+		} catch {
+			// The size on disk is known; the rest stays unknown.
+		}
+	};
+
+	const filesOf = async (id: Hash | 'original', open: OpenStudy): Promise<MeasuredFile['files']> => {
+		if (!open.model) throw new Error('The model is not here.');
+		if (id === 'original') return open.model;
+		const variant = get().study?.variants.find((entry) => entry.id === id);
+		const root = await context.storage();
+		const stored = variant?.file && (root ? await variantFiles(root, variant.file) : context.held.get(variant.file));
+		if (!variant || !stored) {
+			const gone = new Error('The file of this variant is not stored any more.') as Error & { code: string };
+			gone.code = 'file-gone';
+			throw gone;
+		}
+		return {
+			name: `${variant.name}.onnx`,
+			model: stored.model,
+			external: stored.data ? [{ name: variantDataName, blob: stored.data }] : [],
+		};
+	};
+
+	const subject = (open: OpenStudy, target: Target): EngineSubject => {
+		const { study, settings } = get();
+		if (!study || !open.model || !open.inputs) throw cancelled();
+		return { target, modelHash: study.model.hash, original: open.model, inputs: open.inputs, maxExamples: settings.maxExamples };
+	};
+
+	const evaluate = async (
+		id: Hash | 'original',
+		open: OpenStudy,
+		signal: AbortSignal,
+		onProgress: (p: Progress) => void,
+	): Promise<void> => {
+		const dataset = get().study?.dataset;
+		if (!dataset) return;
+		const files = await filesOf(id, open);
+		const evaluation = await services.host.call(
+			'engine',
+			'evaluate',
+			{ ...subject(open, referenceTarget), variant: { id, files }, dataset },
+			{ signal, onProgress, input: id, key: engineKey(referenceTarget), deadlineMs: 30 * minute },
+		);
+		if (context.open === open) await context.commit({ type: 'evaluation', evaluation });
+	};
+
+	const benchmark = async (
+		target: Target,
+		ids: readonly (Hash | 'original')[],
+		open: OpenStudy,
+		signal: AbortSignal,
+		onProgress: (p: Progress) => void,
+	): Promise<void> => {
+		await weighing;
+		await untilVisible(signal, onProgress);
+		const variants: MeasuredFile[] = [];
+		for (const id of ids) variants.push({ id, files: await filesOf(id, open) });
+		const caveats: string[] = [];
+		let hidden = false;
+		const unwatch = services.onVisibility((visible) => {
+			hidden ||= !visible;
+		});
+		let runs: readonly Run[];
+		try {
+			runs = await services.host.call(
+				'engine',
+				'benchmark',
+				{ ...subject(open, target), variants, rounds: get().settings.rounds },
+				{
+					signal,
+					onProgress,
+					input: `${target.backend}${target.threads}:${ids.join()}`,
+					key: engineKey(target),
+					deadlineMs: (2 + 3 * ids.length) * minute,
+				},
+			);
+		} finally {
+			unwatch();
+		}
+		if (hidden) caveats.push('The tab was hidden while this was measured; browsers slow hidden tabs down.');
+		if (!services.isolated()) caveats.push('The page was not isolated: one thread, and times in steps of 0.1 ms.');
+		if (context.open !== open) return;
+		for (const run of runs) {
+			const said = new Set([...run.caveats, ...caveats]);
+			await context.commit({ type: 'run', run: { ...run, caveats: [...said] } });
+		}
+	};
+
+	const untilVisible = async (signal: AbortSignal, onProgress: (p: Progress) => void): Promise<void> => {
+		if (services.visible()) return;
+		onProgress({ stage: 'Waiting until this tab is shown: browsers slow hidden tabs down' });
+		await new Promise<void>((resolve, reject) => {
+			const stop = services.onVisibility((visible) => {
+				if (!visible) return;
+				stop();
+				resolve();
+			});
+			signal.addEventListener(
+				'abort',
+				() => {
+					stop();
+					reject(signal.reason);
+				},
+				{ once: true },
+			);
+		});
+	};
+
+	/** Keeps the failure with what failed, so that a reload does not try for ever. */
+	const recordFailure = async (task: Task, failure: Failure): Promise<void> => {
+		const { study } = get();
+		if (!study) return;
+		const at = new Date(services.nowMs()).toISOString();
+		if (task.kind === 'compress') {
+			const variant = study.variants.find((entry) => entry.id === task.variant);
+			if (variant) await context.commit({ type: 'variant', variant: { ...variant, failure } });
+			if (failure.code === 'storage-full') {
+				// What waits would fail the same way.
+				for (const waiting of get().study?.variants ?? []) {
+					if (waiting.id !== 'original' && !waiting.file && !waiting.failure) {
+						await context.commit({ type: 'variant', variant: { ...waiting, failure } });
+					}
+				}
+				context.sayFailure(failure);
+			}
+		} else if (task.kind === 'evaluate') {
+			if (failure.code === 'file-gone') return forgetFile(task.variant);
+			if (study.dataset) {
+				await context.commit({ type: 'evaluation', evaluation: failedEvaluation(task.variant, study.dataset, failure, at) });
+			}
+		} else if (task.variants.length > 1 && failure.code !== 'cancelled') {
+			// One of them may have brought the worker down; alone, only that one fails.
+			for (const id of task.variants) alone.add(id);
+		} else {
+			for (const id of task.variants) {
+				if (failure.code === 'file-gone') await forgetFile(id);
+				else await context.commit({ type: 'run', run: failedRun(id, task.target, failure, at) });
+			}
+		}
+	};
+
+	/** The recipe is still known: the file is made again. */
+	const forgetFile = async (id: Hash | 'original'): Promise<void> => {
+		const variant = get().study?.variants.find((entry) => entry.id === id);
+		if (!variant || id === 'original') return;
+		const { file: _, ...rest } = variant;
+		await context.commit({ type: 'variant', variant: rest });
+	};
+
+	const cancelTask = (task: Task): void => {
+		if (running && taskId(running.task) === taskId(task)) running.abort.abort(cancelled());
+		else void recordFailure(task, cancelledFailure).then(() => showJobs());
+	};
+
+	return {
+		wake() {
+			showJobs();
+			void pump();
+		},
+		cancel(id) {
+			const task = running && taskId(running.task) === id ? running.task : tasks().find((entry) => taskId(entry) === id);
+			if (task) cancelTask(task);
+		},
+		cancelAll() {
+			const waiting = tasks();
+			const now = running?.task;
+			for (const task of waiting) if (!now || taskId(task) !== taskId(now)) cancelTask(task);
+			if (now) cancelTask(now);
+		},
+		stopVariant(variant) {
+			if (!running) return;
+			const works = taskVariants(running.task);
+			// A benchmark of several goes on for the others.
+			if (works.length === 1 && works[0] === variant) running.abort.abort(cancelled());
+		},
+		reset() {
+			alone.clear();
+			context.wanted.clear();
+			heavy.length = 0;
+			set({ jobs: [] });
+		},
+	};
+}
+
+/** The engine worker is bound to a target. */
+export function engineKey(target: Target): string {
+	return `${target.backend}:${target.threads}`;
+}
+
+function canRun(target: Target, capabilities: ReturnType<Context['get']>['capabilities']): boolean {
+	if (!capabilities) return target.backend === 'wasm' && target.threads === 1;
+	if (target.backend === 'wasm') return target.threads === 1 || (capabilities.isolated && target.threads <= 64);
+	return target.backend === 'webgpu' ? capabilities.webgpu.available : capabilities.webnn.available;
+}
+
+function queuedJob(task: Task, variants: readonly Variant[]): Job {
+	const variant = task.kind === 'benchmark' ? (task.variants.length === 1 ? task.variants[0] : undefined) : task.variant;
+	return {
+		id: taskId(task),
+		kind: task.kind,
+		title: taskTitle(task, variants),
+		state: 'queued',
+		...(variant !== undefined && { variant }),
+	};
+}
+
+function upsertJob(jobs: readonly Job[], job: Job): readonly Job[] {
+	const others = jobs.filter((entry) => entry.id !== job.id);
+	return [...others, job];
+}
