@@ -1,5 +1,13 @@
 import type { Plugin } from 'vite';
-import { developmentContentSecurityPolicy, metaContentSecurityPolicy, securityHeaders } from '../../src/platform/security-headers.ts';
+import { metaContentSecurityPolicy, policy, securityHeaders, serializePolicy } from '../../src/platform/security-headers.ts';
+
+/** Hot reload injects inline scripts and styles and talks over a web socket; only the dev server may. */
+const developmentContentSecurityPolicy = serializePolicy({
+	...policy,
+	'script-src': [...(policy['script-src'] ?? []), "'unsafe-inline'"],
+	'style-src': [...(policy['style-src'] ?? []), "'unsafe-inline'"],
+	'connect-src': ["'self'", 'ws://localhost:*', 'ws://127.0.0.1:*'],
+});
 
 /** Security headers in dev and preview, a `<meta>` policy in the built page, and `_headers` for static hosts that read one. */
 export function security(): Plugin {

@@ -4,7 +4,7 @@
  */
 
 /** Nothing but our own origin; `wasm-unsafe-eval` is what WebAssembly needs. Sources: CSP Level 3, sections 6 and 4.4. */
-const policy: Readonly<Record<string, readonly string[]>> = {
+export const policy: Readonly<Record<string, readonly string[]>> = {
 	'default-src': ["'none'"],
 	'script-src': ["'self'", "'wasm-unsafe-eval'"],
 	'worker-src': ["'self'"],
@@ -18,27 +18,19 @@ const policy: Readonly<Record<string, readonly string[]>> = {
 	'frame-ancestors': ["'none'"],
 };
 
-function serialize(directives: Readonly<Record<string, readonly string[]>>): string {
+export function serializePolicy(directives: Readonly<Record<string, readonly string[]>>): string {
 	return Object.entries(directives)
 		.map(([name, sources]) => `${name} ${sources.join(' ')}`)
 		.join('; ');
 }
 
 /** The policy as a header. */
-export const contentSecurityPolicy = serialize(policy);
+export const contentSecurityPolicy = serializePolicy(policy);
 
 /** The policy as a `<meta>` element: browsers ignore frame-ancestors there and say so in the console. */
-export const metaContentSecurityPolicy = serialize(
+export const metaContentSecurityPolicy = serializePolicy(
 	Object.fromEntries(Object.entries(policy).filter(([name]) => name !== 'frame-ancestors')),
 );
-
-/** Hot reload injects inline scripts and styles and talks over a web socket; only the dev server may. */
-export const developmentContentSecurityPolicy = serialize({
-	...policy,
-	'script-src': [...(policy['script-src'] ?? []), "'unsafe-inline'"],
-	'style-src': [...(policy['style-src'] ?? []), "'unsafe-inline'"],
-	'connect-src': ["'self'", 'ws://localhost:*', 'ws://127.0.0.1:*'],
-});
 
 /** What makes a page cross-origin isolated: SharedArrayBuffer, so WASM threads, and fine timers. */
 export const isolationHeaders: Readonly<Record<string, string>> = {
