@@ -53,4 +53,12 @@ export const ELEMENTWISE: ReadonlySet<string> = new Set([
 export const ANGLES: ReadonlySet<string> = new Set(['Sin', 'Cos', 'Tan']);
 
 /** Standard operators kept in float32 by default; each for a reason that the README of this pass gives. */
-export const DEFAULT_BLOCK_LIST: readonly string[] = ['CumSum', 'NonMaxSuppression', 'Range', 'RoiAlign', 'STFT', 'DFT'];
+export const DEFAULT_BLOCK_LIST: readonly string[] = [
+	'CumSum',
+	'MeanVarianceNormalization',
+	'NonMaxSuppression',
+	'Range',
+	'RoiAlign',
+	'STFT',
+	'DFT',
+];

@@ -38,6 +38,9 @@ function isEither(node: Node, types: ElementTypes): boolean {
 	return node.op === 'Cast' && types.of(node.outputs[0] ?? null) === 'float32';
 }
 
+/** Before opset 6 Cast named its type in words, and kernels for such files have no float16. */
+const OLDEST_OPSET = 7;
+
 const CONTROL_FLOW: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan']);
 const isControlFlow = (node: Node): boolean => node.domain === '' && CONTROL_FLOW.has(node.op);
 
@@ -74,6 +77,7 @@ export function planFloat16(model: Model, blocks: Blocks): Plan {
 	const exact = exactNodes(model.graph, types, model.opset);
 
 	const why = (node: Node): string | undefined => {
+		if (model.opset < OLDEST_OPSET) return `the model imports opset ${model.opset}; float16 needs ${OLDEST_OPSET} or later`;
 		if (blocks.ops.has(node.op) || blocks.ops.has(node.qualifiedOp)) return `${node.qualifiedOp} is on the operator block list`;
 		const named =
 			(node.name !== '' && blocks.names.has(node.name)) ||
@@ -88,6 +92,8 @@ export function planFloat16(model: Model, blocks: Blocks): Plan {
 		if (ALWAYS_KEPT.has(node.op)) return `${node.op} has no float16 kernel`;
 		const signature = signatureOf(node.op, model.opset);
 		if (!signature) return `operator ${node.op} is not known`;
+		if (/^Scatter(ND|Elements)$/.test(node.op) && node.string('reduction', 'none') !== 'none')
+			return `${node.op} with a reduction has no float16 kernel`;
 		if (exact.has(node)) return 'it computes indices or angles, which float16 holds exactly only up to 2048';
 		const widths = new Map<string, Set<unknown>>();
 		for (const [list, slotOf] of [
