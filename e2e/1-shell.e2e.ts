@@ -7,7 +7,7 @@ spec('the page opens isolated, with its policy', async ({ page, address }) => {
 	const studio = new Studio(page, address);
 	await studio.open();
 	check(await page.evaluate(() => crossOriginIsolated), 'the page is not cross-origin isolated');
-	check((await page.getByRole('heading', { level: 1 }).innerText()).length > 0, 'no heading');
+	check(((await page.getByRole('heading', { level: 1 }).textContent()) ?? '').length > 0, 'no heading');
 	const inline = await page.evaluate(() => {
 		const script = document.createElement('script');
 		script.textContent = 'window.inlineRan = true';
