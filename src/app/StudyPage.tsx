@@ -12,6 +12,7 @@ import { RecipeCard } from '../features/recipe/RecipeCard.tsx';
 import { SelectedPanel } from '../features/selected/SelectedPanel.tsx';
 import { VariantsTable } from '../features/variants/VariantsTable.tsx';
 import { WhyCard } from '../features/why/WhyCard.tsx';
+import { presets } from '../passes/presets.ts';
 import { useStore } from '../store/index.ts';
 import './study-page.css';
 
@@ -71,7 +72,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	const snippets = useCallback(
 		(id: VariantId) => {
 			const variant = study.variants.find((entry) => entry.id === id);
-			return variant ? reproduce(variant, study.model.name) : [];
+			return variant ? reproduce(study.model.name, variant.recipe, presets) : [];
 		},
 		[study],
 	);

@@ -1,4 +1,5 @@
-import { allGraphs, type Model } from '../ir/model.ts';
+import type { Model } from '../ir/model.ts';
+import { storedBytes } from '../ir/stored-bytes.ts';
 import { seededRandom } from '../numeric/random.ts';
 import { checkModel } from '../onnx/check.ts';
 import { parseOptions } from './options.ts';
@@ -28,18 +29,6 @@ export class UnknownPass extends Error {
 	constructor(readonly pass: string) {
 		super(`There is no pass called "${pass}" in this version.`);
 	}
-}
-
-/** Bytes of all stored tensors: initializers and tensors of Constant nodes, in every graph. */
-export function storedBytes(model: Model): number {
-	let total = 0;
-	for (const graph of allGraphs(model)) {
-		for (const value of graph.initializers) total += value.initializer?.byteLength ?? 0;
-		for (const node of graph.nodes()) {
-			for (const attr of node.attributes.values()) if (attr.kind === 'tensor') total += attr.value.byteLength;
-		}
-	}
-	return total;
 }
 
 /**
