@@ -27,4 +27,30 @@ export const presets: readonly Preset[] = [
 		family: 'pruned',
 		recipe: { v: 1, seed: 0, name: 'prune-50', steps: [{ pass: 'prune-magnitude', options: { ratio: 0.5 } }] },
 	},
+	{
+		id: 'int8-dynamic',
+		title: 'Dynamic int8',
+		summary: 'A quarter of the size; dense layers compute on integers. Faster where MatMul dominates, often slower where convolutions do.',
+		family: 'quantized',
+		recipe: { v: 1, seed: 0, name: 'int8-dynamic', steps: [{ pass: 'int8-dynamic', options: {} }] },
+	},
+	{
+		id: 'int8-weights',
+		title: '8-bit weights',
+		summary: 'A quarter of the size with hardly any loss. Computes in fp32 as before: a smaller download, the same speed.',
+		family: 'quantized',
+		recipe: { v: 1, seed: 0, name: 'int8-weights', steps: [{ pass: 'weight-only', options: { bits: 8, blockSize: 32 } }] },
+	},
+	{
+		id: 'int4-weights',
+		title: '4-bit weights',
+		summary: 'The smallest download: a fifth to an eighth of the size. Some loss; look at the figures. The same speed.',
+		family: 'quantized',
+		recipe: {
+			v: 1,
+			seed: 0,
+			name: 'int4-weights',
+			steps: [{ pass: 'weight-only', options: { bits: 4, blockSize: 32, symmetric: false, method: 'mse' } }],
+		},
+	},
 ];

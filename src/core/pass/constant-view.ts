@@ -2,7 +2,7 @@ import { constantOf } from '../ir/constants.ts';
 import { dtypeBits, elementCount } from '../ir/dtype.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { isSparse, type TensorRef } from '../ir/tensor.ts';
-import { wholeTensor } from '../numeric/matmul-nbits.ts';
+import { reshapedTensor, wholeTensor } from '../numeric/derived-tensor.ts';
 
 /**
  * A constant as a node sees it: a stored tensor, or one rearranged on its way by operators that only move data (exporters
@@ -158,7 +158,7 @@ async function unsqueezedDims(node: Node, dims: readonly number[]): Promise<numb
 function reshapeView(view: ConstantView, dims: readonly number[] | undefined): ConstantView | undefined {
 	if (!dims || elementCount(dims) !== elementCount(view.tensor.dims)) return undefined;
 	const from = view.tensor.dims;
-	const tensor = { ...bound(view.tensor), dims };
+	const tensor = reshapedTensor(view.tensor, dims);
 	// An axis survives where as many elements lie before and after it as did before.
 	const map = dims.map((dim, axis) => {
 		if (dim === 1) return null;
@@ -170,16 +170,6 @@ function reshapeView(view: ConstantView, dims: readonly number[] | undefined): C
 		tensor,
 		roots: view.roots.map((root) => ({ value: root.value, axes: map.map((axis) => (axis === null ? null : (root.axes[axis] ?? null))) })),
 		key: `${view.key}[${dims.join(',')}]`,
-	};
-}
-
-/** The tensor's members as plain properties, so that it can be copied with other dims. */
-function bound(tensor: TensorRef): Omit<TensorRef, 'dims'> {
-	return {
-		dtype: tensor.dtype,
-		byteLength: tensor.byteLength,
-		bytes: (signal) => tensor.bytes(signal),
-		read: (at, length, signal) => tensor.read(at, length, signal),
 	};
 }
 

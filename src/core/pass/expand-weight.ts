@@ -1,6 +1,7 @@
 import { attribute } from '../ir/attribute.ts';
 import type { Graph, Node, NodeInit, Value } from '../ir/graph.ts';
 import { int64Tensor, memoryTensor, type TensorRef } from '../ir/tensor.ts';
+import { reshapedTensor } from '../numeric/derived-tensor.ts';
 import { encodeFloat16 } from '../numeric/float16.ts';
 import { packNibbles } from '../numeric/nibbles.ts';
 import type { QuantizedTensor } from '../numeric/quantize-tensor.ts';
@@ -83,8 +84,8 @@ export function addDequantizeLinear(
 }
 
 /**
- * Cast and Mul over stored codes, which every opset and every backend has, and which runtimes fold into the plain weight
- * when they load the model. Symmetric codes only.
+ * (Cast(codes) - Cast(zero points)) * scales over stored codes: operators that every opset and every backend has, and that
+ * runtimes fold into the plain weight when they load the model.
  */
 export function addCastMul(
 	graph: Graph,
@@ -95,36 +96,34 @@ export function addCastMul(
 ): Value {
 	const { granularity, block, scaleDims, length } = quantized.params.grouping;
 	const { dims } = quantized.codes;
-	if (quantized.params.zeroPoints !== 0) throw new RangeError('Cast and Mul stand for symmetric codes only');
-	let codes = graph.addInitializer(`${name}_q`, quantized.codes);
+	let tensor = quantized.codes;
 	let broadcast: readonly number[] = scaleDims;
 	let back = reshapeTo;
 	if (granularity.kind === 'axis') broadcast = dims.map((dim, axis) => (axis === granularity.axis ? dim : 1));
 	if (granularity.kind === 'block') {
 		const { axis } = granularity;
 		if (length % block !== 0) throw new RangeError(`blocks of ${block} do not fill an axis of ${length}`);
-		const split = [...dims.slice(0, axis), length / block, block, ...dims.slice(axis + 1)];
+		// The same bytes under another shape: blocks get an axis of their own.
+		tensor = reshapedTensor(quantized.codes, [...dims.slice(0, axis), length / block, block, ...dims.slice(axis + 1)]);
 		broadcast = [...scaleDims.slice(0, axis + 1), 1, ...scaleDims.slice(axis + 1)];
 		back = reshapeTo ?? dims;
-		// The same bytes under another shape: blocks get an axis of their own.
-		codes.initializer = { ...plain(quantized.codes), dims: split };
 	}
-	const scales = scaleValue(graph, `${name}_s`, quantized, broadcast, place);
-	const cast = namedNode(graph, `${name}_c`, { op: 'Cast', inputs: [codes], attributes: { to: attribute.int(1) } });
-	place(cast);
-	codes = cast.output();
-	const product = namedNode(graph, `${name}_m`, { op: 'Mul', inputs: [codes, scales] });
-	place(product);
-	return back ? reshaped(graph, name, product.output(), back, place) : product.output();
-}
-
-function plain(tensor: TensorRef): Omit<TensorRef, 'dims'> {
-	return {
-		dtype: tensor.dtype,
-		byteLength: tensor.byteLength,
-		bytes: (signal) => tensor.bytes(signal),
-		read: (at, length, signal) => tensor.read(at, length, signal),
+	const append = (suffix: string, init: Omit<NodeInit, 'name' | 'outputs'>): Value => {
+		const node = namedNode(graph, `${name}_${suffix}`, init);
+		place(node);
+		return node.output();
 	};
+	const toFloat = { to: attribute.int(1) };
+	const scales = scaleValue(graph, `${name}_s`, quantized, broadcast, place);
+	const codes = graph.addInitializer(`${name}_q`, tensor);
+	let value = append('c', { op: 'Cast', inputs: [codes], attributes: toFloat });
+	const zeroTensor = zeroPointTensor(quantized);
+	if (zeroTensor) {
+		const zeros = graph.addInitializer(`${name}_z`, reshapedTensor(zeroTensor, broadcast));
+		value = append('b', { op: 'Sub', inputs: [value, append('zc', { op: 'Cast', inputs: [zeros], attributes: toFloat })] });
+	}
+	value = append('m', { op: 'Mul', inputs: [value, scales] });
+	return back ? reshaped(graph, name, value, back, place) : value;
 }
 
 function reshaped(graph: Graph, name: string, value: Value, dims: readonly number[], place: Place): Value {

@@ -194,6 +194,10 @@ function decide(
 		if (options.embeddings === '4') {
 			notes.push({ level: 'info', node: value.name, reason: `kept at 8 bits: GatherBlockQuantized takes rows of whole blocks (${size})` });
 		}
+		// With 4 bits elsewhere, a scale per row of 8-bit codes is already far more exact than the rest.
+		if (options.bits === 8 && options.blockSize > 0 && axis === 0 && dims.length === 2 && width > size && width % size === 0) {
+			return { ...base, bits: 8, form: 'table', granularity: { kind: 'block', axis: last, size } };
+		}
 		return { ...base, bits: 8, form: 'table', granularity: { kind: 'axis', axis } };
 	}
 

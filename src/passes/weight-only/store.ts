@@ -2,6 +2,7 @@ import { attribute } from '../../core/ir/attribute.ts';
 import type { Node, Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
 import { memoryTensor, type TensorRef } from '../../core/ir/tensor.ts';
+import { reshapedTensor } from '../../core/numeric/derived-tensor.ts';
 import { toMatMulNBits } from '../../core/numeric/matmul-nbits.ts';
 import type { QuantDType } from '../../core/numeric/quantize.ts';
 import { type QuantizedTensor, type QuantScheme, quantizeTensor } from '../../core/numeric/quantize-tensor.ts';
@@ -53,10 +54,10 @@ export async function store(
 		case 'expand': {
 			const bits = options.bits4 ? plan.bits : 8;
 			const cast = options.format === 'cast' || !options.bits4;
-			// Rows that Gather reads carry no zero points, and Cast and Mul have no place for them.
-			const symmetric = options.symmetric || cast || plan.readers.some(({ node }) => node.op === 'Gather');
-			const dtype: QuantDType = bits === 4 ? 'int4' : 'int8';
-			const tensor = plan.matrix ? { ...asMatrix(plan.tensor), dims: plan.matrix } : plan.tensor;
+			// Rows that Gather reads carry no zero points.
+			const symmetric = options.symmetric || plan.readers.some(({ node }) => node.op === 'Gather');
+			const dtype: QuantDType = bits === 4 ? (symmetric ? 'int4' : 'uint4') : symmetric ? 'int8' : 'uint8';
+			const tensor = plan.matrix ? reshapedTensor(plan.tensor, plan.matrix) : plan.tensor;
 			const quantized = await quantizeTensor(tensor, scheme(plan, options, dtype, symmetric), signal);
 			if (!quantized) return skip(NOT_FINITE);
 			if (quantizedBytes(quantized) >= plan.tensor.byteLength) return skip(NOT_SMALLER);
@@ -86,19 +87,9 @@ function scheme(plan: Plan, options: StoreOptions, dtype: QuantDType, symmetric:
 	};
 }
 
-function asMatrix(tensor: TensorRef): Omit<TensorRef, 'dims'> {
-	return {
-		dtype: tensor.dtype,
-		byteLength: tensor.byteLength,
-		bytes: (signal) => tensor.bytes(signal),
-		read: (at, length, signal) => tensor.read(at, length, signal),
-	};
-}
-
 /** Gathers that read the value itself look rows of codes up; others are served by the expanded value. */
 function gatherRows(plan: Plan, quantized: QuantizedTensor): void {
-	if (plan.granularity.kind !== 'axis') return;
-	const { axis } = plan.granularity;
+	const axis = plan.granularity.kind === 'axis' ? plan.granularity.axis : 0;
 	const gathers = plan.readers.filter(({ node, direct, channel }) => node.op === 'Gather' && direct && channel === axis);
 	if (gathers.length === 0) return;
 	const table = addCodeTable(plan.value, quantized, axis);
@@ -111,7 +102,7 @@ function gatherBlocks(model: Model, plan: Plan, quantized: QuantizedTensor): voi
 	const { params } = quantized;
 	const [rows = 0, width = 0] = plan.tensor.dims;
 	// uint8 with two codes to a byte: runtimes read it at every opset, unlike uint4 tensors.
-	const packed: TensorRef = { ...asMatrix(quantized.codes), dtype: 'uint8', dims: [rows, width / 2] };
+	const packed = reshapedTensor(quantized.codes, [rows, width / 2], 'uint8');
 	const codes = graph.addInitializer(`${value.name}_q`, packed);
 	const place = placeBeside(value);
 	const scales = scaleValue(graph, `${value.name}_s`, quantized, params.grouping.scaleDims, place);
