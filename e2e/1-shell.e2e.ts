@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Studio } from './pages/studio.ts';
 import { check, spec, until } from './runner.ts';
 
@@ -58,3 +59,28 @@ spec(
 	},
 	{ viewport: { width: 390, height: 844 } },
 );
+
+spec('a newer build is offered, changes nothing until it is taken, and is then in charge', async ({ page, address }) => {
+	const file = 'dist/service-worker.js';
+	const original = readFileSync(file, 'utf8');
+	const studio = new Studio(page, address);
+	await studio.open();
+	await studio.offlineReady();
+	try {
+		writeFileSync(file, `${original}\n// a newer build\n`);
+		await page.evaluate(async () => {
+			Object.assign(globalThis, { sameDocument: true });
+			await (await navigator.serviceWorker.getRegistration())?.update();
+		});
+		const update = page.getByRole('button', { name: 'Update', exact: true });
+		await update.waitFor();
+		await page.waitForTimeout(1000);
+		check(await page.evaluate(() => 'sameDocument' in globalThis), 'the page was reloaded without being asked');
+		await update.click();
+		await until('the reload into the newer build', () => page.evaluate(() => !('sameDocument' in globalThis)), 20_000);
+		await studio.open();
+		check((await update.count()) === 0, 'the update is offered again after it was taken');
+	} finally {
+		writeFileSync(file, original);
+	}
+});

@@ -113,7 +113,7 @@ async function runSpec(browser, address, spec) {
 		await first?.page.screenshot({ path: `${file}.png` }).catch(() => {});
 		const text = await first?.page
 			.locator('body')
-			.innerText({ timeout: 2000 })
+			.textContent({ timeout: 2000 })
 			.catch(() => '');
 		if (text) writeFileSync(`${file}.txt`, text);
 	}

@@ -18,7 +18,7 @@ function svg() {
 	const rects = bars.map(
 		(bar) => `<rect x="${bar.x}" y="${bar.y}" width="${bar.w}" height="${bar.h}" rx="1.5" fill="${hex(bar.colour)}"/>`,
 	);
-	return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><rect width="64" height="64" rx="14" fill="${hex(ground)}"/>${rects.join('')}</svg>\n`;
+	return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" role="img"><title>Pare</title><rect width="64" height="64" rx="14" fill="${hex(ground)}"/>${rects.join('')}</svg>\n`;
 }
 
 /** Signed distance to a rounded rectangle, for soft edges. */
