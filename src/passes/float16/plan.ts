@@ -38,8 +38,8 @@ function isEither(node: Node, types: ElementTypes): boolean {
 	return node.op === 'Cast' && types.of(node.outputs[0] ?? null) === 'float32';
 }
 
-/** Before opset 6 Cast named its type in words, and kernels for such files have no float16. */
-const OLDEST_OPSET = 7;
+/** Before opset 6 Cast named its type in words. */
+const OLDEST_OPSET = 6;
 
 const CONTROL_FLOW: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan']);
 const isControlFlow = (node: Node): boolean => node.domain === '' && CONTROL_FLOW.has(node.op);
