@@ -121,7 +121,10 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
 				Delete everything stored here…
 			</button>
 			<h3>This device</h3>
-			<pre className="diagnostics">{JSON.stringify({ environment, capabilities }, null, 1)}</pre>
+			{/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it */}
+			<pre className="diagnostics" tabIndex={0}>
+				{JSON.stringify({ environment, capabilities }, null, 1)}
+			</pre>
 			<button
 				type="button"
 				onClick={() =>
