@@ -25,11 +25,15 @@ spec('after one visit the page opens with the network off, isolated', async ({ p
 	await page.reload();
 	await studio.open();
 	check(await page.evaluate(() => crossOriginIsolated), 'not isolated offline');
-	const wasm = await page.evaluate(async () => {
-		const keys = (await (await caches.open('pare-files')).keys()).map((request) => request.url);
-		return keys.filter((key) => /\.(wasm|onnx|npz)/.test(key)).length;
-	});
-	check(wasm >= 3, `only ${wasm} of runtime and samples are stored`);
+	const stored = await page.evaluate(async () =>
+		(await (await caches.open('pare-files')).keys()).map((request) => new URL(request.url).pathname),
+	);
+	for (const ending of ['.wasm', '.mjs', 'digits.onnx', 'digits-test.npz', 'silero-vad.onnx']) {
+		check(
+			stored.some((path) => path.endsWith(ending)),
+			`no ${ending} is stored: ${stored.join(', ')}`,
+		);
+	}
 });
 
 spec('a host that sets no headers gets isolation from the service worker, after one reload', async ({ page, context, address }) => {

@@ -178,7 +178,7 @@ spec('wrong files are named for what they are', async ({ page, address }) => {
 	await studio.open();
 	const cases: readonly (readonly [string, string, RegExp])[] = [
 		['model.onnx', 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n', /LFS/],
-		['model.onnx', '<!doctype html><html><body>Not found</body></html>', /HTML/],
+		['model.onnx', '<!doctype html><html><body>Not found</body></html>', /web page|HTML/],
 		['model.onnx', '', /empty/i],
 	];
 	for (const [name, content, expected] of cases) {

@@ -20,6 +20,8 @@ const knownAddresses = [
 	[/^https:\/\/react\.dev\//, 'error texts of React'],
 	[/^https:\/\/(redux|redux-toolkit|recharts|immerjs)\.(js\.org|org|github\.io)\//, 'error texts of recharts and its store'],
 	[/^https:\/\/bit\.ly\//, 'error texts of the store of recharts'],
+	[/^https:\/\/git-lfs\.github\.com\/spec\//, 'the first line of Git LFS pointers, which are recognized'],
+	[/^https:\/\/www\.npmjs\.com\/package\/hash-wasm/, 'an error text of hash-wasm'],
 	[/^https:\/\/github\.com\//, 'error texts of libraries'],
 	[/^https:\/\/json-schema\.org\//, 'identifiers of JSON Schema'],
 	[/^http:\/\/json-schema\.org\//, 'identifiers of JSON Schema'],

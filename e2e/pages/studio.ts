@@ -14,7 +14,7 @@ export class Studio {
 	}
 
 	table() {
-		return this.page.getByRole('region', { name: 'Variants' });
+		return this.page.getByRole('region', { name: 'Variants', exact: true });
 	}
 
 	sample(name: 'Digits classifier' | 'Silero VAD') {
