@@ -112,7 +112,7 @@ function Handle({ orientation, at, from, to, lineFrom, lineTo, text, label, valu
 	const vertical = orientation === 'x';
 	const set = value !== undefined;
 	const boxX = vertical ? clamp(at - width / 2, 0, to - width + 12) : lineTo - width;
-	const boxY = vertical ? lineFrom - 20 : clamp(at - 9, from - 9, to - 9);
+	const boxY = vertical ? lineFrom - 20 : clamp(at - 9, from + 2, to - 20);
 	const percent = Math.round((((vertical ? at : to - at) - (vertical ? from : 0)) / (to - from)) * 100);
 	return (
 		<g className={`budget${set ? ' set' : ''}`}>

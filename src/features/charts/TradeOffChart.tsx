@@ -101,6 +101,7 @@ export function TradeOffChart({
 	return (
 		// biome-ignore lint/a11y/noStaticElementInteractions: leaving with the mouse only hides the card
 		<div className="chart" onMouseLeave={() => show(undefined)}>
+			{compact && <p className="chart-y-label">{yAxis.label}</p>}
 			{/* The drawing is for eyes; this list is the same for keyboards and screen readers. */}
 			<div
 				className="chart-list"
@@ -144,7 +145,17 @@ export function TradeOffChart({
 						tickLine={false}
 						axisLine={false}
 						width={compact ? 40 : 58}
-						label={{ value: yAxis.label, angle: -90, position: 'insideLeft', offset: compact ? 6 : 0, style: { textAnchor: 'middle' } }}
+						{...(compact
+							? {}
+							: {
+									label: {
+										value: yAxis.label,
+										angle: -90,
+										position: 'insideLeft' as const,
+										offset: 0,
+										style: { textAnchor: 'middle' as const },
+									},
+								})}
 					/>
 					<BudgetShade budget={budget} better={yAxis.better} />
 					<Front points={points} better={yAxis.better} />
@@ -182,7 +193,11 @@ export function TradeOffChart({
 
 /** Units stand in the axis label; ticks keep the number alone. */
 function tickText(axis: Axis, value: number): string {
-	return axis.format(value).replace(/\s(MB|ms|dB|%)$/u, '');
+	return axis
+		.format(value)
+		.replace(/\s(kB|MB|GB|ms|dB|%)$/u, (_, unit: string) => (unit === 'kB' || unit === 'GB' ? ` ${unit}` : ''))
+		.replace(/([.,]\d*?)0+(?=\s|$)/u, '$1')
+		.replace(/[.,](?=\s|$)/u, '');
 }
 
 function describePoint(point: Point, xAxis: Axis, yAxis: Axis): string {

@@ -40,6 +40,7 @@ export function VariantsTable(props: VariantsTableProps) {
 
 	const head = (key: SortKey, label: string, numeric = true, span = 1) => (
 		<th
+			key={key}
 			scope="col"
 			colSpan={span}
 			className={numeric ? 'numeric' : undefined}
@@ -144,7 +145,9 @@ function VariantRow({ row, targets, table, selected, onSelect }: VariantRowProps
 			<th scope="row">
 				<button type="button" className="row-name link" aria-pressed={selected} onClick={() => onSelect(row.id)}>
 					<span className={`swatch family-${row.family}`} aria-hidden="true" />
-					{row.name}
+					<span className="name-text" title={row.name}>
+						{row.name}
+					</span>
 				</button>
 				{row.front && <span className="badge">front</span>}
 				{pin && <span className="badge pin">{pin}</span>}
