@@ -59,7 +59,11 @@ export default defineConfig({
 	],
 	worker: { format: 'es' },
 	// The runtime loads its own .mjs and .wasm by address; pre-bundling would break that.
-	optimizeDeps: { exclude: ['onnxruntime-web'] },
+	optimizeDeps: {
+		exclude: ['onnxruntime-web'],
+		// Found late, inside workers and lazy chunks, they would reload the page in the middle of work.
+		include: ['comlink', 'fflate', 'hash-wasm', 'recharts', 'zod/mini'],
+	},
 	build: {
 		target: 'es2022',
 		manifest: true,
