@@ -59,6 +59,8 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	const readOnly = state.readOnly || !state.own;
 	const selected: VariantId = state.selected ?? 'original';
 	const busy = state.jobs.some((job) => job.state === 'running' || job.state === 'queued');
+	// With nothing to look at yet, the next step stands where the chart will be.
+	const fresh = !busy && !readOnly && study.variants.every((variant) => variant.id === 'original');
 
 	const copyText = useCallback(
 		(text: string, what: string) => {
@@ -174,6 +176,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 				</fieldset>
 				{tab === 'chart' && (
 					<>
+						{fresh && recipes}
 						{chart}
 						{table}
 					</>
@@ -194,16 +197,17 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 		<main className={narrow ? 'studio two' : 'studio'}>
 			<div className="column facts-column">
 				{left}
-				{narrow && recipes}
+				{narrow && !fresh && recipes}
 			</div>
 			<div className="column">
+				{fresh && recipes}
 				{chart}
 				{table}
 			</div>
 			<div className="column panel-column">
 				{panel}
 				{why}
-				{!narrow && recipes}
+				{!narrow && !fresh && recipes}
 			</div>
 		</main>
 	);
@@ -217,7 +221,7 @@ function MeasuredOn({ study }: { readonly study: Study }) {
 			if (run.failure) continue;
 			const key = targetKey(run.target);
 			const known = used.get(key);
-			used.set(key, { threads: run.threadsUsed, rounds: Math.max(known?.rounds ?? 0, run.samplesMs.length) });
+			used.set(key, { threads: run.threadsUsed, rounds: Math.max(known?.rounds ?? 0, run.sampleCount ?? run.samplesMs.length) });
 		}
 		return [...used];
 	}, [study.runs]);

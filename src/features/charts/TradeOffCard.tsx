@@ -1,6 +1,7 @@
-import { lazy, Suspense, useMemo, useState } from 'react';
+import { lazy, Suspense, useMemo, useRef, useState } from 'react';
 import type { Study } from '../../core/study/study.ts';
 import { type Axis, costAxes, qualityAxes } from './axes.ts';
+import { saveChart } from './export-chart.ts';
 import type { Budget, VariantId } from './points.ts';
 import { pointsOf } from './points.ts';
 import './charts.css';
@@ -34,6 +35,7 @@ export function TradeOffCard({ study, selected, onSelect, compact }: TradeOffCar
 	const [logX, setLogX] = useState(true);
 	const [budgets, setBudgets] = useState<Readonly<Record<string, number>>>({});
 	const [asTable, setAsTable] = useState(false);
+	const row = useRef<HTMLDivElement>(null);
 
 	const yAxis = qualities.find((axis) => axis.key === yKey) ?? qualities[0];
 	const size = costs.find((axis) => axis.key === xKey) ?? costs[0]!;
@@ -54,6 +56,18 @@ export function TradeOffCard({ study, selected, onSelect, compact }: TradeOffCar
 		if (budget.x !== undefined) next[xAxis.key] = budget.x;
 		if (budget.y !== undefined) next[worth.key] = budget.y;
 		setBudgets(next);
+	};
+
+	const saveAs = (format: 'svg' | 'png'): void => {
+		const caption = `${study.model.name}: ${yAxis?.label ?? ''}. Measured ${study.updatedAt.slice(0, 10)} on ${study.environment.browser}, ${study.environment.runtime}. Pare ${study.environment.pare}.`;
+		for (const [index, drawing] of [...(row.current?.querySelectorAll<SVGSVGElement>('svg.recharts-surface') ?? [])].entries()) {
+			void saveChart(
+				drawing,
+				caption,
+				`${study.model.name.replace(/\.onnx$/i, '')}-${xAxes[index]?.key.replace(/\W+/g, '-') ?? 'chart'}`,
+				format,
+			);
+		}
 	};
 
 	return (
@@ -92,7 +106,7 @@ export function TradeOffCard({ study, selected, onSelect, compact }: TradeOffCar
 					{asTable ? (
 						<ChartTable study={study} xAxes={xAxes} yAxis={yAxis} onSelect={onSelect} selected={selected} />
 					) : (
-						<div className={`chart-row charts-${xAxes.length}`}>
+						<div ref={row} className={`chart-row charts-${xAxes.length}`}>
 							{xAxes.map((xAxis) => (
 								<Suspense key={xAxis.key} fallback={<div className="chart-empty" style={{ height: compact ? 320 : 430 }} />}>
 									<TradeOffChart
@@ -139,6 +153,16 @@ export function TradeOffCard({ study, selected, onSelect, compact }: TradeOffCar
 						<label>
 							<input type="checkbox" checked={asTable} onChange={(event) => setAsTable(event.target.checked)} /> as a table
 						</label>
+						{!asTable && (
+							<span className="chart-save">
+								<button type="button" className="quiet" onClick={() => saveAs('svg')}>
+									SVG
+								</button>
+								<button type="button" className="quiet" onClick={() => saveAs('png')}>
+									PNG
+								</button>
+							</span>
+						)}
 						{Object.keys(budgets).length > 0 && (
 							<button type="button" className="quiet" onClick={() => setBudgets({})}>
 								Clear budgets

@@ -178,7 +178,7 @@ function RunList({ figures }: { readonly figures: VariantFigures }) {
 							<>
 								{milliseconds(run.medianMs)}{' '}
 								<span className="muted">
-									median of {run.samplesMs.length}, p95 {milliseconds(run.p95Ms)}
+									median of {run.sampleCount ?? run.samplesMs.length}, p95 {milliseconds(run.p95Ms)}
 								</span>
 								<br />
 								<span className="muted">

@@ -56,7 +56,7 @@ export function rowsOf(study: Study, jobs: readonly Job[]): Row[] {
 				...(run.failure ? { failure: run.failure } : { medianMs: run.medianMs }),
 				...(run.ratio ? { ratio: run.ratio.value, interval: run.ratio.interval } : {}),
 				verdict: speedOf(run),
-				n: run.samplesMs.length,
+				n: run.sampleCount ?? run.samplesMs.length,
 			});
 		}
 		const [quality, qualityText] = qualityCell(figures, column);
