@@ -58,7 +58,7 @@ const RULES: Readonly<Record<string, Rule>> = {
 	'com.microsoft.GatherBlockQuantized': { inputs: 'QISQ', types: { Q: ['int4', 'uint4', 'uint8'], I: INDEX, S: FLOATS } },
 	'com.microsoft.DynamicQuantizeMatMul': { inputs: 'ABABA', types: { A: ['float32'], B: ['int8', 'uint8', 'float32'] } },
 	'com.microsoft.DynamicQuantizeLSTM': {
-		inputs: 'AQQAIAAAASZSZ',
+		inputs: 'AQQAIAAASZSZ',
 		types: { A: ['float32'], Q: EIGHT, I: ['int32'], S: ['float32'], Z: EIGHT },
 	},
 };
