@@ -94,6 +94,15 @@ describe('a link of a comparison', () => {
 		}
 	});
 
+	it('never makes an overflow look good', () => {
+		const [evaluation] = study.evaluations;
+		const [output] = evaluation?.outputs ?? [];
+		if (!evaluation || !output) throw new Error('the generated study has no evaluation');
+		const broken = { ...output, cosine: Number.NaN, worstCosine: Number.NaN, sqnrDb: Number.NaN, maxAbs: Number.POSITIVE_INFINITY };
+		const back = decodeComparison(encodeComparison({ ...study, evaluations: [{ ...evaluation, outputs: [broken] }] }));
+		expect(back.evaluations[0]?.outputs[0]).toMatchObject({ cosine: 0, worstCosine: 0, sqnrDb: -9999, maxAbs: Number.POSITIVE_INFINITY });
+	});
+
 	it('keeps the figures of an original that is not in the list of variants', () => {
 		const back = decodeComparison(encodeComparison({ ...study, variants: study.variants.slice(1) }));
 		expect(back.variants.length).toBe(39);

@@ -178,7 +178,13 @@ export function encodeComparison(study: Study): Comparison {
 		put.integer('n', output.n);
 		put.distance('c', output.cosine);
 		put.distance('w', output.worstCosine);
-		put.integer('d', output.sqnrDb === null ? undefined : Math.round(output.sqnrDb * 10));
+		// null is equal; what no number can say, as after an overflow, is told as very bad, never as good.
+		put.integer(
+			'd',
+			output.sqnrDb === null
+				? undefined
+				: Math.round(Math.max(-9999, Math.min(9999, Number.isNaN(output.sqnrDb) ? -9999 : output.sqnrDb)) * 10),
+		);
 		put.figure('a', output.maxAbs, 3);
 		if (output.agreement) put.share('g', output.agreement.value, output.agreement.interval, output.agreement.n);
 	});
@@ -349,7 +355,9 @@ function readStudy(wire: Wire, tables: Readonly<Record<keyof typeof layout, Tabl
 			...(ratio === undefined
 				? {}
 				: { ratio: { value: ratio, interval: [R.offset('rl', row, 'r', -1) ?? ratio, R.offset('rh', row, 'r') ?? ratio] as Interval } }),
-			...(cosine === undefined ? {} : { agreement: { cosine, maxAbs: R.figure('am', row) ?? 0, ok: R.integer('ao', row) === 1 } }),
+			...(cosine === undefined
+				? {}
+				: { agreement: { cosine, maxAbs: R.figure('am', row) ?? Number.POSITIVE_INFINITY, ok: R.integer('ao', row) === 1 } }),
 			caveats: caveats === undefined ? [] : text(caveats).split('\n'),
 			...failureOf(R, row),
 			measuredAt: when,
@@ -368,7 +376,7 @@ function readStudy(wire: Wire, tables: Readonly<Record<keyof typeof layout, Tabl
 				cosine: O.distance('c', row) ?? 0,
 				worstCosine: O.distance('w', row) ?? 0,
 				sqnrDb: sqnr === undefined ? null : sqnr / 10,
-				maxAbs: O.figure('a', row) ?? 0,
+				maxAbs: O.figure('a', row) ?? Number.POSITIVE_INFINITY,
 				...(agreement ? { agreement } : {}),
 			},
 		};

@@ -111,6 +111,7 @@ const run = z.strictObject({
 	loadMs: figure,
 	firstMs: figure,
 	samplesMs: list(figure, 100_000),
+	sampleCount: z.optional(count),
 	referenceMs: list(figure, 100_000),
 	medianMs: figure,
 	p95Ms: figure,
