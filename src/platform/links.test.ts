@@ -138,6 +138,21 @@ describe('a link of a comparison', () => {
 	});
 });
 
+describe('links of released versions', () => {
+	/** Made by 0.1.0 from generatedStudy({ variants: 3, seed: 1 }). Never to be changed: such links are in people's mail. */
+	const version1 =
+		'#c=1.nVPBbpwwEP0Va1a9Dcg2xsDeqlSNIjU9VFFVFSFkYFjQgtmC2WRT9d8rs0qUQ6VK4WYz896bec-_4Qx7gTDCPoext_0wBoMOzjKcrH0ChCSrqKJKa610EretkJWMjEqzNlOVTtqkSmrBRV1Foo10q0WUCWM4zxoZ1TIhwIxHaaK5LhBa2OcJ5jkAClEUCKeLm-a6YyIUHFDKRERSaMy41CLmCkWS8u1DFWvf2NvT6sq-WQDtOgwIvXVaAeZQGVd35dI_EyAs9GslW1M5kD24DooCczDOkXX9ZMvRLMd3ALjpSLZ0lxO9R0Hh9Q9mcWXXNw3ZcnHG0QtKO0zGRfK_OBilqvBg0HjLsoxapbLEqEg0JNq4jrnKKIszSVWckeZJliVtHEW1VEKKWpiIUtnoWlVaiWZjsM4zLKE9PQOCmWdzWQAV5-jmlVBwBGeOZJlZmOvowsxMUCCQV3DTzdNITMQaEL70dn1iT6ku_UrSaz_4KM2rdf1IwSNVTIQRDzkgfP1-9-nuI7ulz9NcE_v28IMpnvg_PBQh9xzL22DugvMOto3vWHOxZuzrl-Mj9YfOLciqYaqPzJfddMYeqGE7NrXsTcWOffA3riO2uGmmhlUXR0sI-A97fEhhvyXPpcEraQ5XuC0NgHCiuaw7Yy0NgDBTs9ZUzp4fEKbTVrZcU3RtDCY7XDa3e7cAwib71fTLOJKbt-lorKhpensot8rN-skvZfWK4LriHO6Nu1899y2Nox9-smcoUKHwD89tIzyaZQSUVxHV4bQCiu2w3W8P0sAeJJc6ECKQ0QOXe6X2UodCRj_hz18.ASUB2v4AA4AClg0CY2EhChwBAAc5BZl5KbpZ6s5Hj9fyaIAAAIxPEZYed2oACGkSjBBxQoAhqmI30NAAAAkFgACoCAA5wKDmgsEgFAAAAAAAAAkFEFQnDKg-2hlwhwQ6mH1AACOtIbQr4s9ghsAA0AASoAAqgIr0QjCZL8AQw-tgIUHhXyIAAfFQpQSIdwJgBfQiOsKAAQEQzCV5HuiepO2AgcBFx3QiPBlQAW7hcBP7DQSPFIr4aB54B2IBAQSDNMR4PwF9BQAA4AAtCSAAAA4AAtDRJZCJR4iBZKAEP4hCE55Whm8H4CohbERFqABEIgldMgYCDwBcKuHg3pLIQiwwTwiwq4AAOAALQEMsEcsiSyEKwExoVENEQxHhTexFBLJiMFm9hhYAYA';
+
+	it('format 1 opens with its figures', async () => {
+		const [read, made] = [await readComparison(version1), generatedStudy({ variants: 3, seed: 1 })];
+		expect(read.model).toEqual(made.model);
+		expect(read.variants.map((variant) => [variant.name, variant.sizes?.bytes])).toEqual(
+			made.variants.map((variant) => [variant.name, variant.sizes?.bytes]),
+		);
+		expect(read.runs.map((run) => shown(run.medianMs))).toEqual(made.runs.map((run) => shown(run.medianMs)));
+	});
+});
+
 describe('a link from a stranger', () => {
 	it('of another kind, newer, cut short or too long is told apart', async () => {
 		expect((await problem('#hello')).code).toBe('not-a-link');
