@@ -10,6 +10,7 @@ import { LayersView } from '../features/inspect/LayersView.tsx';
 import { ModelCard } from '../features/inspect/ModelCard.tsx';
 import { RecipeCard } from '../features/recipe/RecipeCard.tsx';
 import { SelectedPanel } from '../features/selected/SelectedPanel.tsx';
+import { EnvironmentsCard } from '../features/share/EnvironmentsCard.tsx';
 import { VariantsTable } from '../features/variants/VariantsTable.tsx';
 import { WhyCard } from '../features/why/WhyCard.tsx';
 import { presets } from '../passes/presets.ts';
@@ -29,6 +30,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	const state = useStore(
 		useShallow((store) => ({
 			own: store.study !== undefined,
+			shared: store.shared,
 			readOnly: store.readOnly,
 			jobs: store.jobs,
 			selected: store.selected,
@@ -56,6 +58,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	const narrow = useMedia('(max-width: 900px)');
 	const compact = useMedia('(max-width: 620px)');
 	const [tab, setTab] = useState<Tab>('chart');
+	const [theirsClosed, setTheirsClosed] = useState(false);
 	const readOnly = state.readOnly || !state.own;
 	const selected: VariantId = state.selected ?? 'original';
 	const busy = state.jobs.some((job) => job.state === 'running' || job.state === 'queued');
@@ -139,6 +142,10 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 			reproduce={snippets}
 		/>
 	);
+	const theirs = state.own && state.shared?.study.model.hash === study.model.hash && !theirsClosed ? state.shared.study : undefined;
+	const environments = theirs && (
+		<EnvironmentsCard theirs={theirs} mine={study} onRun={(list) => void actions.runRecipes(list)} onClose={() => setTheirsClosed(true)} />
+	);
 	const why = <WhyCard study={study} selected={selected} />;
 
 	if (state.view === 'compare') {
@@ -176,6 +183,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 				</fieldset>
 				{tab === 'chart' && (
 					<>
+						{environments}
 						{fresh && recipes}
 						{chart}
 						{table}
@@ -200,6 +208,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 				{narrow && !fresh && recipes}
 			</div>
 			<div className="column">
+				{environments}
 				{fresh && recipes}
 				{chart}
 				{table}
