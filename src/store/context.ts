@@ -1,5 +1,6 @@
 import type { StudyEvent } from '../core/study/events.ts';
 import type { Failure, Hash } from '../core/study/study.ts';
+import type { Outputs } from '../engine/outputs.ts';
 import type { Folder } from '../platform/folder.ts';
 import type { Claim } from '../platform/locks.ts';
 import type { Pwa } from '../platform/pwa.ts';
@@ -39,6 +40,8 @@ export interface Context {
 	storage(): Promise<Folder | undefined>;
 	/** Files of variants where there is no storage. */
 	readonly held: Map<Hash, { readonly model: Blob; readonly data?: Blob }>;
+	/** Outputs of models on the reference target, which runs on other targets are compared with. Kept for this visit. */
+	readonly references: Map<Hash | 'original', Outputs>;
 	/** Measured again on request, even where nothing else asks for it. */
 	readonly wanted: Set<Hash | 'original'>;
 	pwa: Pwa | undefined;

@@ -18,7 +18,7 @@ const coalesceMs = 600;
 
 export function record(history: History, edit: Edit): History {
 	const last = history.past.at(-1);
-	if (edit.kind === 'draft' && last?.kind === 'draft' && edit.at - last.at < coalesceMs && sameSteps(last.after, edit.after)) {
+	if (edit.kind === 'draft' && last?.kind === 'draft' && edit.at - last.at < coalesceMs && sameSteps(last.before, edit.after)) {
 		return { past: [...history.past.slice(0, -1), { ...edit, before: last.before }], future: [] };
 	}
 	return { past: [...history.past, edit].slice(-maxEdits), future: [] };

@@ -42,6 +42,7 @@ export function createStore(services: Services): AppStore {
 				return storage;
 			},
 			held: new Map(),
+			references: new Map(),
 			wanted: new Set(),
 			pwa: undefined,
 			nextId: () => ++id,

@@ -73,7 +73,9 @@ export function workActions(context: Context, studies: Studies, runner: Runner):
 			set({ openFailure: undefined });
 			try {
 				const shared: Study = await readComparison(hash);
-				set({ shared: { study: shared, matched: get().study?.model.hash === shared.model.hash } });
+				// A study that is open is stored; the comparison is what was asked for.
+				studies.close();
+				set({ shared: { study: shared, matched: false } });
 			} catch (error) {
 				say(error);
 			}

@@ -1,4 +1,7 @@
+import type { Note } from '../core/pass/pass.ts';
+import type { Recipe } from '../core/pass/recipe.ts';
 import type { DatasetFacts, Evaluation, Hash, Run, Target } from '../core/study/study.ts';
+import type { Outputs } from '../engine/outputs.ts';
 import type { ModelFiles, NamedBlob } from './protocol.ts';
 
 /** Inputs that models are run on. */
@@ -27,7 +30,21 @@ export interface EngineMethods {
 	/** Opens inputs for a model. Throws what the readers throw for wrong files. */
 	describeInputs(args: Omit<EngineSubject, 'target'>): DatasetFacts;
 	/** Fidelity to the original and, with labels, task metrics. */
-	evaluate(args: EngineSubject & { readonly variant: MeasuredFile; readonly dataset: DatasetFacts }): Evaluation;
+	evaluate(args: EngineSubject & { readonly variant: MeasuredFile; readonly dataset: DatasetFacts }): {
+		readonly evaluation: Evaluation;
+		/** What the model says to the benchmark's inputs; absent where that is too large to keep. */
+		readonly reference?: Outputs;
+	};
+	/** The same outputs for a model that was evaluated in an earlier visit. */
+	reference(args: EngineSubject & { readonly variant: MeasuredFile }): Outputs | null;
+	/** Lets the passes of a recipe measure the original on the inputs and write what they found into their options. */
+	resolve(args: EngineSubject & { readonly recipe: Recipe }): { readonly recipe: Recipe; readonly notes: readonly Note[] };
 	/** Interleaved times of the original and of variants. What cannot run on the target has a failure in its run. */
-	benchmark(args: EngineSubject & { readonly variants: readonly MeasuredFile[]; readonly rounds: number }): readonly Run[];
+	benchmark(
+		args: EngineSubject & {
+			readonly variants: readonly (MeasuredFile & { readonly reference?: Outputs })[];
+			readonly rounds: number;
+			readonly memoryBudgetBytes: number;
+		},
+	): { readonly runs: readonly Run[] };
 }

@@ -1,4 +1,7 @@
+import type { Note } from '../../core/pass/pass.ts';
+import type { Recipe } from '../../core/pass/recipe.ts';
 import type { Failure, Hash, Run, Target, Variant } from '../../core/study/study.ts';
+import type { Outputs } from '../../engine/outputs.ts';
 import { variantDataName, variantFiles } from '../../platform/artifacts.ts';
 import type { EngineSubject, MeasuredFile } from '../../workers/engine-protocol.ts';
 import { toFailure } from '../../workers/failure.ts';
@@ -37,6 +40,8 @@ export function createRunner(context: Context): Runner {
 	const alone = new Set<string>();
 	let weighing: Promise<void> = Promise.resolve();
 	const heavy: Variant[] = [];
+	/** Variants whose file was gone once and that were made again: not twice. */
+	const remade = new Set<string>();
 
 	const options = () => {
 		const { settings, capabilities } = get();
@@ -85,11 +90,18 @@ export function createRunner(context: Context): Runner {
 		if (pumping) return;
 		pumping = true;
 		try {
+			let before: string | undefined;
 			for (;;) {
 				const open = context.open;
 				const [task] = tasks();
 				if (!open || !task) break;
-				await perform(task, open);
+				const key = JSON.stringify(task);
+				// Every step leaves a result or a failure. One that left neither must not run for ever.
+				if (key === before) {
+					await recordFailure(task, { code: 'bug', message: 'This step ended without a result.', detail: key });
+					if (JSON.stringify(tasks()[0]) === key) break;
+				} else await perform(task, open);
+				before = key;
 			}
 		} finally {
 			pumping = false;
@@ -130,10 +142,11 @@ export function createRunner(context: Context): Runner {
 	const compress = async (id: Hash, open: OpenStudy, signal: AbortSignal, onProgress: (p: Progress) => void): Promise<void> => {
 		const variant = get().study?.variants.find((entry) => entry.id === id);
 		if (!variant || !open.model) return;
+		const { recipe, notes } = await resolved(variant.recipe, open, signal, onProgress);
 		const result = await services.host.call(
 			'compress',
 			'compress',
-			{ files: open.model, recipe: variant.recipe, job: `${context.tab}-${context.nextId()}` },
+			{ files: open.model, recipe, job: `${context.tab}-${context.nextId()}` },
 			{ signal, onProgress, input: id, deadlineMs: 60 * minute },
 		);
 		if (result.held) context.held.set(result.file, result.held);
@@ -141,12 +154,39 @@ export function createRunner(context: Context): Runner {
 		const current = get().study?.variants.find((entry) => entry.id === id);
 		if (!current || context.open !== open) return;
 		const { file, bytes, parameters, operators, layers, report: passReports } = result;
-		const written: Variant = { ...current, file, sizes: { bytes }, parameters, operators, layers, report: passReports };
+		const [first, ...others] = passReports;
+		const report = first && notes.length > 0 ? [{ ...first, notes: [...notes, ...first.notes] }, ...others] : passReports;
+		const written: Variant = { ...current, recipe, file, sizes: { bytes }, parameters, operators, layers, report };
 		await context.commit({ type: 'variant', variant: written });
 		if (bytes <= weighAtOnceBytes) {
 			const before = weighing;
 			weighing = before.then(() => weigh(written));
 		} else heavy.push(written);
+	};
+
+	/** Some passes look at the original on the inputs first; what they found becomes part of the recipe, so that it gives these bytes anywhere. */
+	const resolved = async (
+		recipe: Recipe,
+		open: OpenStudy,
+		signal: AbortSignal,
+		onProgress: (p: Progress) => void,
+	): Promise<{ readonly recipe: Recipe; readonly notes: readonly Note[] }> => {
+		const dataset = get().study?.dataset;
+		const { passes } = await import('../../passes/registry.ts');
+		const asks = recipe.steps.some((step) => !step.off && passes.get(step.pass)?.resolve);
+		if (!asks || !dataset || !open.inputs) return { recipe, notes: [] };
+		try {
+			return await services.host.call(
+				'engine',
+				'resolve',
+				{ ...subject(open, referenceTarget), recipe },
+				{ signal, onProgress, key: engineKey(referenceTarget), deadlineMs: 10 * minute },
+			);
+		} catch (error) {
+			if (signal.aborted) throw error;
+			const { message } = toFailure(error);
+			return { recipe, notes: [{ level: 'warn', reason: `The original could not be measured before this step: ${message}` }] };
+		}
 	};
 
 	/** Transferred size and zeros: worth knowing, never a reason to fail. */
@@ -208,13 +248,15 @@ export function createRunner(context: Context): Runner {
 		const dataset = get().study?.dataset;
 		if (!dataset) return;
 		const files = await filesOf(id, open);
-		const evaluation = await services.host.call(
+		const { evaluation, reference } = await services.host.call(
 			'engine',
 			'evaluate',
 			{ ...subject(open, referenceTarget), variant: { id, files }, dataset },
 			{ signal, onProgress, input: id, key: engineKey(referenceTarget), deadlineMs: 30 * minute },
 		);
-		if (context.open === open) await context.commit({ type: 'evaluation', evaluation });
+		if (context.open !== open) return;
+		if (reference) context.references.set(id, reference);
+		await context.commit({ type: 'evaluation', evaluation });
 	};
 
 	const benchmark = async (
@@ -226,19 +268,24 @@ export function createRunner(context: Context): Runner {
 	): Promise<void> => {
 		await weighing;
 		await untilVisible(signal, onProgress);
-		const variants: MeasuredFile[] = [];
-		for (const id of ids) variants.push({ id, files: await filesOf(id, open) });
+		const variants: (MeasuredFile & { readonly reference?: Outputs })[] = [];
+		for (const id of ids) {
+			const files = await filesOf(id, open);
+			const reference = await referenceOf({ id, files }, target, open, signal);
+			variants.push({ id, files, ...(reference && { reference }) });
+		}
 		const caveats: string[] = [];
 		let hidden = false;
 		const unwatch = services.onVisibility((visible) => {
 			hidden ||= !visible;
 		});
 		let runs: readonly Run[];
+		const { rounds, memoryBudgetBytes } = get().settings;
 		try {
-			runs = await services.host.call(
+			({ runs } = await services.host.call(
 				'engine',
 				'benchmark',
-				{ ...subject(open, target), variants, rounds: get().settings.rounds },
+				{ ...subject(open, target), variants, rounds, memoryBudgetBytes: memoryBudgetBytes / 5 },
 				{
 					signal,
 					onProgress,
@@ -246,7 +293,7 @@ export function createRunner(context: Context): Runner {
 					key: engineKey(target),
 					deadlineMs: (2 + 3 * ids.length) * minute,
 				},
-			);
+			));
 		} finally {
 			unwatch();
 		}
@@ -256,6 +303,27 @@ export function createRunner(context: Context): Runner {
 		for (const run of runs) {
 			const said = new Set([...run.caveats, ...caveats]);
 			await context.commit({ type: 'run', run: { ...run, caveats: [...said] } });
+		}
+	};
+
+	/** What the model says on the reference target. A model that does not run there is measured without it. */
+	const referenceOf = async (variant: MeasuredFile, target: Target, open: OpenStudy, signal: AbortSignal): Promise<Outputs | undefined> => {
+		const known = context.references.get(variant.id);
+		if (known || engineKey(target) === engineKey(referenceTarget)) return known;
+		const evaluation = get().study?.evaluations.find((entry) => entry.variant === variant.id);
+		if (!evaluation || evaluation.failure) return undefined;
+		try {
+			const outputs = await services.host.call(
+				'engine',
+				'reference',
+				{ ...subject(open, referenceTarget), variant },
+				{ signal, input: variant.id, key: engineKey(referenceTarget), deadlineMs: 5 * minute },
+			);
+			if (outputs) context.references.set(variant.id, outputs);
+			return outputs ?? undefined;
+		} catch (error) {
+			if (signal.aborted) throw error;
+			return undefined;
 		}
 	};
 
@@ -297,7 +365,7 @@ export function createRunner(context: Context): Runner {
 				context.sayFailure(failure);
 			}
 		} else if (task.kind === 'evaluate') {
-			if (failure.code === 'file-gone') return forgetFile(task.variant);
+			if (failure.code === 'file-gone' && !remade.has(task.variant)) return forgetFile(task.variant);
 			if (study.dataset) {
 				await context.commit({ type: 'evaluation', evaluation: failedEvaluation(task.variant, study.dataset, failure, at) });
 			}
@@ -306,7 +374,7 @@ export function createRunner(context: Context): Runner {
 			for (const id of task.variants) alone.add(id);
 		} else {
 			for (const id of task.variants) {
-				if (failure.code === 'file-gone') await forgetFile(id);
+				if (failure.code === 'file-gone' && !remade.has(id)) await forgetFile(id);
 				else await context.commit({ type: 'run', run: failedRun(id, task.target, failure, at) });
 			}
 		}
@@ -316,6 +384,7 @@ export function createRunner(context: Context): Runner {
 	const forgetFile = async (id: Hash | 'original'): Promise<void> => {
 		const variant = get().study?.variants.find((entry) => entry.id === id);
 		if (!variant || id === 'original') return;
+		remade.add(id);
 		const { file: _, ...rest } = variant;
 		await context.commit({ type: 'variant', variant: rest });
 	};
@@ -348,7 +417,9 @@ export function createRunner(context: Context): Runner {
 		},
 		reset() {
 			alone.clear();
+			remade.clear();
 			context.wanted.clear();
+			context.references.clear();
 			heavy.length = 0;
 			set({ jobs: [] });
 		},
