@@ -73,7 +73,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 					ranks[i] = Math.min(rankOf(values, example.label), 0x7fffffff);
 				}
 			}
-			if (differs || cosine < 1) {
+			if (differs || cosine < 1 - 1e-12) {
 				worst.offer(differs, {
 					index,
 					...(example.label !== undefined && { label: className(examples, example.label) }),

@@ -45,7 +45,9 @@ export class OutputComparison {
 		let cosine: number;
 		if (a && b) {
 			this.#all.add(a, b);
-			cosine = fidelity(a, b).cosine;
+			const own = fidelity(a, b);
+			// Equal arrays have cosine 1; the sums round to a hair below it.
+			cosine = own.maxAbs === 0 ? 1 : own.cosine;
 		} else {
 			this.#numeric = false;
 			cosine = equalShare(expected, actual);
@@ -97,6 +99,8 @@ export class OutputComparison {
 				n,
 			);
 		}
+		// Resampling cannot see what would differ where nothing did: examples are counted instead.
+		if (this.#agreeing.every((share) => share === 1)) return { ...proportion(n, n), n: this.#rows };
 		return { ...bootstrapMean(this.#agreeing, { seed: 1 }), n: this.#rows };
 	}
 }

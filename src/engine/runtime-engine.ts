@@ -56,7 +56,8 @@ export class RuntimeEngine implements Engine {
 		const sessionOptions: InferenceSession.SessionOptions = {
 			executionProviders: [...providers],
 			graphOptimizationLevel: options.graphOptimization ?? 'all',
-			logSeverityLevel: options.placement ? 0 : 3,
+			// What goes wrong comes as an exception; printing it too would only fill the console.
+			logSeverityLevel: options.placement ? 0 : 4,
 			enableProfiling: options.profile ?? false,
 			extra: config,
 			...(model.externalData && model.externalData.length > 0 && { externalData: [...model.externalData] }),

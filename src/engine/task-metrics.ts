@@ -49,6 +49,6 @@ export function perfectFidelity(
 		worstCosine: 1,
 		sqnrDb: null,
 		maxAbs: 0,
-		...(classifies && rows && { agreement: proportion(rows.rows, rows.rows) }),
+		...(classifies && rows && { agreement: { ...proportion(n, n), n: rows.rows } }),
 	};
 }

@@ -1,0 +1,329 @@
+import type { DType } from '../core/ir/dtype.ts';
+import { elementCount } from '../core/ir/dtype.ts';
+import type { Feeds, Port, TensorData } from '../core/ir/tensor-data.ts';
+import type { Example } from '../core/study/examples.ts';
+import { convert, convertible } from './convert.ts';
+import type { DataTarget } from './dataset.ts';
+import { DataError } from './errors.ts';
+import type { StoredArray } from './npy.ts';
+
+export interface NamedArray {
+	readonly name: string;
+	readonly array: StoredArray;
+}
+
+/** Arrays as examples of a model. */
+export interface ArrayExamples {
+	readonly n: number;
+	readonly labelled: boolean;
+	readonly classes: number | undefined;
+	/** As in Examples; undefined where examples cannot be joined. */
+	readonly batchAxes: Readonly<Record<string, number | null>> | undefined;
+	/** What stands for what, in words. */
+	readonly notes: readonly string[];
+	example(index: number): Promise<Example>;
+}
+
+const labelNames = /^(labels?|y|y_(test|true|train|val)|targets?|class(es)?)$/i;
+
+/** How one input is cut out of its array. */
+interface Binding {
+	readonly port: Port;
+	readonly source: NamedArray;
+	/** Axis of the array that counts examples; undefined where all examples share the array. */
+	readonly axis: number | undefined;
+	/** Elements of that axis in one example: the model's fixed batch, 1 elsewhere. */
+	readonly step: number;
+	/** Shape of one example as the model takes it. */
+	readonly dims: readonly number[];
+}
+
+/**
+ * Matches arrays to a model's inputs, by name, then by what is left over, and cuts them into examples along the axis that the model
+ * leaves open (or has as 1). Arrays named label, labels, y or target are labels. Masks and token types that are missing are filled in.
+ * Throws DataError `mismatch`, which says what does not fit.
+ */
+export async function arrayExamples(arrays: readonly NamedArray[], target: DataTarget, where: string): Promise<ArrayExamples> {
+	const { matched, labels, notes } = matchNames(arrays, target, where);
+	const n = countExamples(matched, target, where);
+	const bindings = new Map<string, Binding>();
+	for (const port of target.inputs) {
+		const source = matched.get(port.name);
+		if (source) bindings.set(port.name, bind(port, source, n, where));
+	}
+	const model = [...bindings.values()][0];
+	const missing = target.inputs.filter((port) => !bindings.has(port.name));
+	const like = [...bindings.values()].find(({ port }) => port.dtype === 'int64' || port.dtype === 'int32');
+	for (const port of missing) {
+		const filled = fillIn(port, like);
+		if (!filled || !model) {
+			throw new DataError(
+				'mismatch',
+				`Nothing in it stands for the model's input "${port.name}". It holds ${list(arrays.map(describe))}.`,
+				where,
+				`Name an array "${port.name}".`,
+			);
+		}
+		notes.push(filled.note);
+	}
+	const labelValues = labels
+		? await readLabels(
+				labels,
+				n,
+				[...bindings.values()].every(({ step }) => step === 1),
+				notes,
+			)
+		: undefined;
+	for (const { port, source } of bindings.values()) {
+		if (source.array.dtype !== port.dtype) notes.push(`"${source.name}" ${source.array.dtype} as ${port.dtype}`);
+	}
+	const batchAxes: Record<string, number | null> = {};
+	let joinable = true;
+	for (const port of target.inputs) {
+		const binding = bindings.get(port.name);
+		if (binding && binding.axis === undefined) {
+			batchAxes[port.name] = null;
+			continue;
+		}
+		const axis = openAxis(port, binding);
+		if (axis === undefined) joinable = false;
+		else batchAxes[port.name] = axis;
+	}
+	return {
+		n,
+		labelled: labelValues !== undefined,
+		classes: labelValues && new Set(labelValues).size,
+		batchAxes: joinable ? batchAxes : undefined,
+		notes,
+		async example(index) {
+			const feeds: Record<string, TensorData> = {};
+			for (const [name, binding] of bindings) feeds[name] = await cut(binding, index);
+			for (const port of missing) feeds[port.name] = (fillIn(port, like) as Filled).make(feeds);
+			const label = labelValues?.[index];
+			return { name: `${where} #${index}`, feeds: feeds satisfies Feeds, ...(label !== undefined && label >= 0 && { label }) };
+		},
+	};
+}
+
+const plainName = (name: string): string =>
+	name
+		.replace(/^.*[\\/]/, '')
+		.replace(/\.npy$/i, '')
+		.replace(/:\d+$/, '')
+		.toLowerCase()
+		.replace(/[^a-z0-9]/g, '');
+
+function matchNames(
+	arrays: readonly NamedArray[],
+	target: DataTarget,
+	where: string,
+): { matched: Map<string, NamedArray>; labels: NamedArray | undefined; notes: string[] } {
+	if (arrays.length === 0) throw new DataError('empty', 'It holds no arrays.', where);
+	const notes: string[] = [];
+	const matched = new Map<string, NamedArray>();
+	const left = new Set(arrays);
+	for (const same of [(a: string, b: string) => a === b, (a: string, b: string) => plainName(a) === plainName(b)]) {
+		for (const port of target.inputs) {
+			if (matched.has(port.name)) continue;
+			const found = [...left].find(({ name }) => same(name, port.name));
+			if (!found) continue;
+			matched.set(port.name, found);
+			left.delete(found);
+		}
+	}
+	const labels = [...left].find(({ name }) => labelNames.test(name.replace(/^.*[\\/]/, '').replace(/\.npy$/i, '')));
+	if (labels) left.delete(labels);
+	// What is left over goes by position, if the numbers agree and types and axes could fit.
+	const open = target.inputs.filter((port) => !matched.has(port.name));
+	const rest = [...left];
+	const byPosition = rest.length > 0 && open.length > 0 && (rest.length === open.length || matched.size === 0);
+	if (byPosition) {
+		for (const [i, port] of open.entries()) {
+			const source = rest[i];
+			if (!source || !convertible(source.array.dtype, port.dtype)) break;
+			matched.set(port.name, source);
+			notes.push(`"${source.name}" as input "${port.name}"`);
+		}
+	}
+	if (matched.size === 0) {
+		throw new DataError(
+			'mismatch',
+			`None of its arrays fits the model: it holds ${list(arrays.map(describe))}, the model takes ${list(target.inputs.map(describePort))}.`,
+			where,
+			'Name the arrays as the model names its inputs.',
+		);
+	}
+	return { matched, labels, notes };
+}
+
+/** Ways to read an array as examples of a port: axis that counts them, how many there are, what one looks like. */
+function readings(port: Port, shape: readonly number[]): { axis: number | undefined; n: number; step: number; dims: number[] }[] {
+	const found: { axis: number | undefined; n: number; step: number; dims: number[] }[] = [];
+	const fits = (dims: readonly number[], except = -1): boolean =>
+		dims.length === port.shape.length && port.shape.every((dim, i) => i === except || typeof dim !== 'number' || dim === dims[i]);
+	if (shape.length === port.shape.length) {
+		for (const [axis, dim] of port.shape.entries()) {
+			if (!fits(shape, axis)) continue;
+			const size = shape[axis] as number;
+			const step = typeof dim === 'number' ? dim : 1;
+			if (step > 0 && size % step === 0 && size > 0) found.push({ axis, n: size / step, step, dims: shape.with(axis, step) as number[] });
+		}
+		if (fits(shape)) found.push({ axis: undefined, n: 1, step: 1, dims: [...shape] });
+	}
+	// An axis of examples in front of the model's own.
+	if (shape.length === port.shape.length + 1 && fits(shape.slice(1))) {
+		found.push({ axis: 0, n: shape[0] as number, step: 1, dims: shape.slice(1) });
+	}
+	// An axis of length 1 that the array leaves out: the batch, or the channel of grey pictures.
+	if (shape.length === port.shape.length - 1) {
+		for (const [gap, dim] of port.shape.entries()) {
+			if (dim === 1 || (gap === 0 && typeof dim !== 'number')) {
+				const padded = [...shape.slice(0, gap), 1, ...shape.slice(gap)];
+				if (gap > 0) {
+					const size = padded[0] as number;
+					const step = typeof port.shape[0] === 'number' ? port.shape[0] : 1;
+					if (fits(padded, 0) && step > 0 && size % step === 0) found.push({ axis: 0, n: size / step, step, dims: padded.with(0, step) });
+				} else if (fits(padded)) found.push({ axis: undefined, n: 1, step: 1, dims: padded });
+			}
+		}
+	}
+	if (port.shape.length === 0 && shape.length === 1 && shape[0] === 1) found.push({ axis: undefined, n: 1, step: 1, dims: [] });
+	return found;
+}
+
+/** The number of examples: of the array with the most axes, the others decide between its readings. */
+function countExamples(matched: ReadonlyMap<string, NamedArray>, target: DataTarget, where: string): number {
+	const options: { readonly counts: number[]; readonly shared: boolean; readonly rank: number }[] = [];
+	for (const port of target.inputs) {
+		const source = matched.get(port.name);
+		if (!source) continue;
+		const found = readings(port, source.array.shape);
+		if (found.length === 0) throw mismatch(port, source, where);
+		options.push({
+			counts: found.filter(({ axis }) => axis !== undefined).map(({ n }) => n),
+			shared: found.some(({ axis }) => axis === undefined),
+			rank: source.array.shape.length,
+		});
+	}
+	const candidates = options.flatMap(({ counts }) => counts);
+	// A count that every array has or can ignore; among several the one most arrays count by, then the first found.
+	const votes = (n: number): number => options.filter(({ counts }) => counts.includes(n)).length;
+	const possible = candidates.filter((n) => options.every(({ counts, shared }) => shared || counts.includes(n)));
+	const most = Math.max(0, ...possible.map(votes));
+	return possible.find((n) => votes(n) === most) ?? (options.every(({ shared }) => shared) ? 1 : disagree(matched, where));
+}
+
+function disagree(matched: ReadonlyMap<string, NamedArray>, where: string): never {
+	throw new DataError(
+		'mismatch',
+		`Its arrays do not have the same number of examples: ${list([...matched.values()].map(describe))}.`,
+		where,
+	);
+}
+
+function bind(port: Port, source: NamedArray, n: number, where: string): Binding {
+	const { array } = source;
+	if (!convertible(array.dtype, port.dtype)) {
+		throw new DataError(
+			'mismatch',
+			`"${source.name}" holds ${array.dtype}, input "${port.name}" takes ${port.dtype}.`,
+			where,
+			`Save it as ${port.dtype}.`,
+		);
+	}
+	const found = readings(port, array.shape);
+	const reading = found.find((entry) => entry.axis !== undefined && entry.n === n) ?? found.find((entry) => entry.axis === undefined);
+	if (!reading) throw mismatch(port, source, where);
+	return { port, source, axis: reading.axis, step: reading.step, dims: reading.dims };
+}
+
+function mismatch(port: Port, source: NamedArray, where: string): DataError {
+	return new DataError(
+		'mismatch',
+		`"${source.name}" has shape [${source.array.shape.join(', ')}], which does not fit input ${describePort(port)}.`,
+		where,
+		'Save one example after the other along the first axis.',
+	);
+}
+
+async function cut({ port, source, axis, step, dims }: Binding, index: number): Promise<TensorData> {
+	const { array } = source;
+	const { shape } = array;
+	let data: TensorData['data'];
+	if (axis === undefined) data = await array.read(0, elementCount(shape));
+	else {
+		const inner = elementCount(shape.slice(axis + 1)) * step;
+		const outer = elementCount(shape.slice(0, axis));
+		const stride = (shape[axis] as number) * (inner / step);
+		if (outer === 1) data = await array.read(index * inner, inner);
+		else {
+			// Not the first axis: a piece out of every block.
+			const pieces: TensorData['data'][] = [];
+			for (let block = 0; block < outer; block++) pieces.push(await array.read(block * stride + index * inner, inner));
+			data = concatenate(pieces, inner);
+		}
+	}
+	return { dtype: port.dtype, dims, data: convert(data, array.dtype, port.dtype) };
+}
+
+function concatenate(pieces: readonly TensorData['data'][], length: number): TensorData['data'] {
+	const first = pieces[0] as TensorData['data'];
+	if (!ArrayBuffer.isView(first)) return pieces.flatMap((piece) => [...(piece as readonly string[])]);
+	const joined = new (first.constructor as new (length: number) => Float32Array)(pieces.length * length);
+	pieces.forEach((piece, i) => {
+		joined.set(piece as Float32Array, i * length);
+	});
+	return joined;
+}
+
+/** The axis along which examples may be joined: one that the model leaves open and one example has as 1. */
+function openAxis(port: Port, binding: Binding | undefined): number | undefined {
+	const axis = binding ? (binding.axis !== undefined && binding.source.array.shape.length === port.shape.length ? binding.axis : 0) : 0;
+	return typeof port.shape[axis] === 'number' || axis >= port.shape.length || (binding && binding.dims[axis] !== 1) ? undefined : axis;
+}
+
+interface Filled {
+	readonly note: string;
+	make(feeds: Readonly<Record<string, TensorData>>): TensorData;
+}
+
+/** Inputs of text models that files often leave out. */
+function fillIn(port: Port, like: Binding | undefined): Filled | undefined {
+	if (!like || port.shape.length !== like.port.shape.length) return undefined;
+	const value = /mask/i.test(port.name) ? 1 : /token_type|segment/i.test(port.name) ? 0 : undefined;
+	if (value === undefined || !convertible('uint8', port.dtype as DType)) return undefined;
+	return {
+		note: `"${port.name}" filled with ${value === 1 ? 'ones' : 'zeros'}`,
+		make: (feeds) => {
+			const { dims } = feeds[like.port.name] as TensorData;
+			return { dtype: port.dtype, dims, data: convert(new Uint8Array(elementCount(dims)).fill(value), 'uint8', port.dtype) };
+		},
+	};
+}
+
+/** One class index for each example, out of whole numbers [n], [n, 1], or one-hot rows [n, C]. */
+async function readLabels({ name, array }: NamedArray, n: number, single: boolean, notes: string[]): Promise<number[] | undefined> {
+	const { shape, dtype } = array;
+	const width = shape.slice(1).reduce((product, dim) => product * dim, 1);
+	if (!single || shape[0] !== n || !convertible(dtype, 'float64')) {
+		notes.push(`"${name}" is left out: it does not give one class for each example`);
+		return undefined;
+	}
+	const values = convert(await array.read(0, n * width), dtype, 'float64') as Float64Array;
+	if (width > 1) {
+		return Array.from({ length: n }, (_, i) => {
+			const row = values.subarray(i * width, (i + 1) * width);
+			return row.indexOf(row.reduce((most, x) => Math.max(most, x), Number.NEGATIVE_INFINITY));
+		});
+	}
+	if (values.some((x) => !Number.isInteger(x) || x < -1)) {
+		notes.push(`"${name}" is left out: it holds numbers that are no class indices`);
+		return undefined;
+	}
+	return [...values];
+}
+
+const list = (items: readonly string[]): string =>
+	items.length > 6 ? `${items.slice(0, 6).join(', ')} and ${items.length - 6} more` : items.join(', ');
+const describe = ({ name, array }: NamedArray): string => `"${name}" ${array.dtype}[${array.shape.join(', ')}]`;
+const describePort = (port: Port): string => `"${port.name}" ${port.dtype}[${port.shape.map((dim) => dim ?? '?').join(', ')}]`;

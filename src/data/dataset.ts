@@ -1,0 +1,36 @@
+import type { ByteSource } from '../core/bytes/source.ts';
+import type { Port, TensorData } from '../core/ir/tensor-data.ts';
+import type { Examples } from '../core/study/examples.ts';
+import type { DatasetFacts } from '../core/study/study.ts';
+import type { Picture } from './picture.ts';
+
+/** A file as dropped: its name is shown and matched, never used as a path. */
+export interface DataFile {
+	readonly name: string;
+	readonly source: ByteSource;
+}
+
+/** What readers must know of the model that the data is for. */
+export interface DataTarget {
+	readonly inputs: readonly Port[];
+	readonly outputs: readonly Port[];
+	/** Number of valid ids of an integer input, where it indexes a table of known size: see idLimits. */
+	readonly idLimits?: Readonly<Record<string, number>>;
+}
+
+/** Runs the model once: lets a reader find out what the model takes. */
+export type Trial = (feeds: Readonly<Record<string, TensorData>>) => Promise<Record<string, TensorData>>;
+
+/** How something was chosen among several, so that people can see why. */
+export interface Evidence {
+	readonly what: string;
+	readonly candidates: readonly { readonly name: string; readonly score: string; readonly chosen: boolean }[];
+}
+
+export interface Dataset extends Examples {
+	readonly facts: DatasetFacts;
+	/** Entries found bad while reading examples are added to `facts` as they are met. */
+	readonly evidence: readonly Evidence[];
+	/** The example as a picture: what was given, before it is made a tensor. */
+	preview?(index: number): Promise<Picture | undefined>;
+}
