@@ -1,6 +1,7 @@
 import type { StudyEvent } from '../core/study/events.ts';
 import type { Failure, Hash } from '../core/study/study.ts';
 import type { Outputs } from '../engine/outputs.ts';
+import type { Feeds } from '../engine/port.ts';
 import type { Folder } from '../platform/folder.ts';
 import type { Claim } from '../platform/locks.ts';
 import type { Pwa } from '../platform/pwa.ts';
@@ -42,6 +43,8 @@ export interface Context {
 	readonly held: Map<Hash, { readonly model: Blob; readonly data?: Blob }>;
 	/** Outputs of models on the reference target, which runs on other targets are compared with. Kept for this visit. */
 	readonly references: Map<Hash | 'original', Outputs>;
+	/** Inputs that are timed, by dataset. */
+	feeds: { readonly dataset: Hash; readonly feeds: Feeds } | undefined;
 	/** Measured again on request, even where nothing else asks for it. */
 	readonly wanted: Set<Hash | 'original'>;
 	pwa: Pwa | undefined;

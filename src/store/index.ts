@@ -43,6 +43,7 @@ export function createStore(services: Services): AppStore {
 			},
 			held: new Map(),
 			references: new Map(),
+			feeds: undefined,
 			wanted: new Set(),
 			pwa: undefined,
 			nextId: () => ++id,

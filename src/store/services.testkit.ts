@@ -130,6 +130,7 @@ export function testServices(
 		describeInputs: ({ inputs }: { inputs: { kind: string } }) => dataset(inputs.kind === 'files'),
 		resolve: ({ recipe }: { recipe: unknown }) => ({ recipe, notes: [] }),
 		reference: () => null,
+		feeds: () => ({}),
 		compress: async ({ recipe }: { recipe: { name?: string } }) => {
 			const file = testHash(`file ${recipe.name}`);
 			await storage.folder('variants').write(variantFileName(file), 'x'.repeat(50));
@@ -147,7 +148,8 @@ export function testServices(
 				measuredAt: at,
 			},
 		}),
-		benchmark: ({ variants, target }: { variants: { id: string }[]; target: Run['target'] }): { runs: Run[] } => ({
+		benchmark: ({ variants, target }: { variants: { id: string }[]; target: Run['target'] }): { runs: Run[]; unfinished: string[] } => ({
+			unfinished: [],
 			runs: variants.map(({ id }) => ({
 				variant: id,
 				target,

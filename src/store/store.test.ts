@@ -192,6 +192,7 @@ describe('running', () => {
 						release = resolve;
 					});
 					return {
+						unfinished: [],
 						runs: variants.map(({ id }) => ({
 							variant: id,
 							target,

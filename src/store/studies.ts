@@ -261,6 +261,9 @@ export function createStudies(context: Context, runner: Pick<Runner, 'reset'>): 
 		},
 		async setInputs(open, inputs, dataset) {
 			open.inputs = inputs;
+			// What models said to other inputs is no reference for these.
+			context.references.clear();
+			context.feeds = undefined;
 			if (get().study?.dataset?.hash !== dataset.hash) await commit({ type: 'dataset', dataset });
 		},
 		hear(message) {

@@ -2,6 +2,7 @@ import type { Note } from '../core/pass/pass.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { DatasetFacts, Evaluation, Hash, Run, Target } from '../core/study/study.ts';
 import type { Outputs } from '../engine/outputs.ts';
+import type { Feeds } from '../engine/port.ts';
 import type { ModelFiles, NamedBlob } from './protocol.ts';
 
 /** Inputs that models are run on. */
@@ -39,12 +40,19 @@ export interface EngineMethods {
 	reference(args: EngineSubject & { readonly variant: MeasuredFile }): Outputs | null;
 	/** Lets the passes of a recipe measure the original on the inputs and write what they found into their options. */
 	resolve(args: EngineSubject & { readonly recipe: Recipe }): { readonly recipe: Recipe; readonly notes: readonly Note[] };
-	/** Interleaved times of the original and of variants. What cannot run on the target has a failure in its run. */
-	benchmark(
-		args: EngineSubject & {
-			readonly variants: readonly (MeasuredFile & { readonly reference?: Outputs })[];
-			readonly rounds: number;
-			readonly memoryBudgetBytes: number;
-		},
-	): { readonly runs: readonly Run[] };
+	/** Inputs of the first example: what is timed, on every target the same. */
+	feeds(args: EngineSubject): Feeds;
+	/**
+	 * Interleaved times of the original and of variants. What cannot run on the target has a failure in its run. `unfinished` were not
+	 * reached because the runtime broke down: they want a fresh worker.
+	 */
+	benchmark(args: {
+		readonly target: Target;
+		readonly original: ModelFiles;
+		readonly originalReference?: Outputs;
+		readonly variants: readonly (MeasuredFile & { readonly reference?: Outputs })[];
+		readonly feeds: Feeds;
+		readonly rounds: number;
+		readonly memoryBudgetBytes: number;
+	}): { readonly runs: readonly Run[]; readonly unfinished: readonly (Hash | 'original')[] };
 }

@@ -2,9 +2,11 @@ import type { Note } from '../../core/pass/pass.ts';
 import type { Recipe } from '../../core/pass/recipe.ts';
 import type { Failure, Hash, Run, Target, Variant } from '../../core/study/study.ts';
 import type { Outputs } from '../../engine/outputs.ts';
+import type { Feeds } from '../../engine/port.ts';
 import { variantDataName, variantFiles } from '../../platform/artifacts.ts';
 import type { EngineSubject, MeasuredFile } from '../../workers/engine-protocol.ts';
-import { toFailure } from '../../workers/failure.ts';
+import { CallFailed, toFailure } from '../../workers/failure.ts';
+import type { ModelFiles } from '../../workers/protocol.ts';
 import type { Progress } from '../../workers/serve.ts';
 import type { Context, OpenStudy } from '../context.ts';
 import type { Job } from '../state.ts';
@@ -268,6 +270,9 @@ export function createRunner(context: Context): Runner {
 	): Promise<void> => {
 		await weighing;
 		await untilVisible(signal, onProgress);
+		// What is asked of the reference target comes first, so that workers change once.
+		const feeds = await feedsOf(open, signal);
+		const originalReference = await referenceOf({ id: 'original', files: open.model as ModelFiles }, target, open, signal);
 		const variants: (MeasuredFile & { readonly reference?: Outputs })[] = [];
 		for (const id of ids) {
 			const files = await filesOf(id, open);
@@ -280,12 +285,21 @@ export function createRunner(context: Context): Runner {
 			hidden ||= !visible;
 		});
 		let runs: readonly Run[];
+		let unfinished: readonly (Hash | 'original')[];
 		const { rounds, memoryBudgetBytes } = get().settings;
 		try {
-			({ runs } = await services.host.call(
+			({ runs, unfinished } = await services.host.call(
 				'engine',
 				'benchmark',
-				{ ...subject(open, target), variants, rounds, memoryBudgetBytes: memoryBudgetBytes / 5 },
+				{
+					target,
+					original: open.model as ModelFiles,
+					...(originalReference && { originalReference }),
+					variants,
+					feeds,
+					rounds,
+					memoryBudgetBytes: memoryBudgetBytes / 5,
+				},
 				{
 					signal,
 					onProgress,
@@ -304,6 +318,29 @@ export function createRunner(context: Context): Runner {
 			const said = new Set([...run.caveats, ...caveats]);
 			await context.commit({ type: 'run', run: { ...run, caveats: [...said] } });
 		}
+		if (unfinished.length === 0) return;
+		// The runtime broke down on the way: the others are measured in a fresh worker, each for itself.
+		services.host.end('engine');
+		const left = ids.filter((id) => unfinished.includes(id) && !runs.some((run) => run.variant === id));
+		if (left.length === ids.length && ids.length === 1) {
+			throw new CallFailed({ code: 'unavailable', message: 'The runtime broke down before this model was measured.' });
+		}
+		for (const id of left) alone.add(id);
+	};
+
+	/** The inputs that are timed. Opened on the reference target, where every model of the study runs first. */
+	const feedsOf = async (open: OpenStudy, signal: AbortSignal): Promise<Feeds> => {
+		const dataset = get().study?.dataset?.hash ?? '';
+		if (context.feeds?.dataset !== dataset) {
+			const feeds = await services.host.call('engine', 'feeds', subject(open, referenceTarget), {
+				signal,
+				input: `feeds:${dataset}`,
+				key: engineKey(referenceTarget),
+				deadlineMs: 10 * minute,
+			});
+			context.feeds = { dataset, feeds };
+		}
+		return context.feeds.feeds;
 	};
 
 	/** What the model says on the reference target. A model that does not run there is measured without it. */
@@ -420,6 +457,7 @@ export function createRunner(context: Context): Runner {
 			remade.clear();
 			context.wanted.clear();
 			context.references.clear();
+			context.feeds = undefined;
 			heavy.length = 0;
 			set({ jobs: [] });
 		},
