@@ -1,4 +1,4 @@
-import { flag, names, number, type OptionsOf, options } from '../../core/pass/options.ts';
+import { choice, flag, names, number, type OptionsOf, options } from '../../core/pass/options.ts';
 
 /** Operators with an integer form. */
 export const TREATED = ['MatMul', 'Gemm', 'Conv', 'Gather', 'LSTM'] as const;
@@ -9,6 +9,15 @@ export const schema = options({
 		help: 'Each output channel of a weight gets a scale of its own. Off: one scale per weight, smaller by a few bytes and less accurate.',
 		default: true,
 		onnxruntime: 'per_channel',
+	}),
+	activations: choice({
+		title: 'Activation scales',
+		help: 'For MatMul and Gemm. Row: each row of the input has its own scale, far more accurate and as fast. Tensor: one scale for the whole input, the form of ONNX Runtime.',
+		default: 'row',
+		choices: [
+			{ value: 'row', label: 'Per row' },
+			{ value: 'tensor', label: 'Per tensor' },
+		],
 	}),
 	operators: names({
 		title: 'Operators',

@@ -3,7 +3,7 @@ import { constantOf } from '../../core/ir/constants.ts';
 import { elementCount } from '../../core/ir/dtype.ts';
 import type { Graph, Node, NodeInit, Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
-import { memoryTensor } from '../../core/ir/tensor.ts';
+import { int64Tensor, memoryTensor } from '../../core/ir/tensor.ts';
 import { tensorType } from '../../core/ir/type.ts';
 import type { Granularity } from '../../core/numeric/quantize-groups.ts';
 import { type QuantizedTensor, type QuantScheme, quantizeTensor, readFloats } from '../../core/numeric/quantize-tensor.ts';
@@ -24,9 +24,16 @@ interface StoredWeight {
 
 interface QuantizedActivation {
 	readonly codes: Value;
+	/** One value, or one for each row (shape [..., 1]): then in units of 1/ROW_CODES. */
 	readonly scale: Value;
 	readonly zeroPoint: Value;
+	readonly perRow: boolean;
 }
+
+/** Codes on either side of zero when rows are quantized by themselves. */
+const ROW_CODES = 127;
+/** A row of zeros is divided by this instead. */
+const SMALLEST_ROW = 1e-30;
 
 /** Turns nodes into their integer forms; weights and activations that several nodes share are quantized once. */
 export class Rewriter {
@@ -38,6 +45,8 @@ export class Rewriter {
 	readonly #tables = new Map<string, Promise<CodeTable | undefined>>();
 	readonly #scaleValues = new Map<string, Value>();
 	readonly #activations = new Map<Value, Map<Graph, QuantizedActivation>>();
+	readonly #rows = new Map<Value, Map<Graph, QuantizedActivation>>();
+	#rowConstants: { readonly step: Value; readonly zero: Value; readonly smallest: Value } | undefined;
 
 	constructor(model: Model, options: Options, notes: Note[], signal: AbortSignal | undefined) {
 		this.#model = model;
@@ -62,7 +71,7 @@ export class Rewriter {
 		}
 	}
 
-	/** MatMul(A, B) = MatMulInteger(q(A), B_q) * (scale_A * scale_B), the form that ONNX Runtime fuses. */
+	/** MatMul(A, B) = MatMulInteger(q(A), B_q) * scale_A * scale_B. Per tensor in the form that ONNX Runtime fuses. */
 	async #matMul({ node, weights }: Candidate): Promise<boolean> {
 		const view = weights[0]!.view;
 		const weight = await this.#weight(node, view, view.tensor.dims.length - 1, this.#options.symmetricWeights ? 'int8' : 'uint8');
@@ -71,7 +80,7 @@ export class Rewriter {
 		const product = this.#integerProduct(
 			node,
 			'MatMulInteger',
-			this.#activation(node, input),
+			this.#operand(node, input),
 			weight,
 			weight.scales.length > 1 ? [weight.scales.length] : [],
 			1,
@@ -94,7 +103,7 @@ export class Rewriter {
 		let result = this.#integerProduct(
 			node,
 			'MatMulInteger',
-			this.#activation(node, input),
+			this.#operand(node, input),
 			weight,
 			weight.scales.length > 1 ? [weight.scales.length] : [],
 			alpha,
@@ -102,7 +111,7 @@ export class Rewriter {
 		const bias = node.input(2);
 		const beta = node.float('beta', 1);
 		if (bias && beta !== 0)
-			result = this.#insert(node, { op: 'Add', inputs: [result, await this.#scaled(node, bias, beta)], outputs: 1 }).output();
+			result = this.#insert(node, { op: 'Add', inputs: [result, this.#scaled(node, bias, beta)], outputs: 1 }).output();
 		this.#replace(node, result);
 		return true;
 	}
@@ -238,47 +247,100 @@ export class Rewriter {
 			attributes,
 		});
 		const cast = this.#insert(node, { op: 'Cast', inputs: [product.output()], outputs: 1, attributes: { to: attribute.int(1) } });
-		const scaleKey = `${weight.codes.name}:${scaleDims}:${factor}`;
+		const total = activation.perRow ? factor / ROW_CODES : factor;
+		const scaleKey = `${weight.codes.name}:${scaleDims}:${total}`;
 		let weightScale = this.#scaleValues.get(scaleKey);
 		if (!weightScale) {
-			const scales: Float32Array = factor === 1 ? weight.scales : weight.scales.map((scale) => scale * factor);
+			const scales: Float32Array = total === 1 ? weight.scales : weight.scales.map((scale) => scale * total);
 			weightScale = weight.codes.graph.addInitializer(`${weight.codes.name}_s`, memoryTensor('float32', scaleDims, scales));
 			this.#scaleValues.set(scaleKey, weightScale);
+		}
+		if (activation.perRow) {
+			// In this order: runtimes take cast * (a * b) for the form with one scale for all rows and fuse it wrongly.
+			const scaled = this.#insert(node, { op: 'Mul', inputs: [cast.output(), weightScale], outputs: 1 });
+			return this.#insert(node, { op: 'Mul', inputs: [scaled.output(), activation.scale], outputs: 1 }).output();
 		}
 		const scale = this.#insert(node, { op: 'Mul', inputs: [activation.scale, weightScale], outputs: 1 });
 		return this.#insert(node, { op: 'Mul', inputs: [cast.output(), scale.output()], outputs: 1 }).output();
 	}
 
-	/** value * factor; folded into the stored tensor where only this node reads it. */
-	async #scaled(node: Node, value: Value, factor: number): Promise<Value> {
+	/** value * factor */
+	#scaled(node: Node, value: Value, factor: number): Value {
 		if (factor === 1) return value;
 		const by = node.graph.addInitializer(`${node.name}_beta`, memoryTensor('float32', [], Float32Array.of(factor)));
 		return this.#insert(node, { op: 'Mul', inputs: [value, by], outputs: 1 }).output();
 	}
 
-	/** DynamicQuantizeLinear of a value, shared by every node of the same graph that comes after. */
+	/** The computed operand of a product, per row or per tensor. */
+	#operand(node: Node, value: Value): QuantizedActivation {
+		return this.#options.activations === 'row' ? this.#rowsOf(node, value) : this.#activation(node, value);
+	}
+
+	/**
+	 * Each row (last axis) over its own largest magnitude, as uint8 around 128: one outlier then costs its own row only, and
+	 * rows of a batch do not depend on each other. QuantizeLinear rounds, for which runtimes have a fast kernel; uint8 because
+	 * WebAssembly has no fast product of int8 with int8.
+	 */
+	#rowsOf(node: Node, value: Value): QuantizedActivation {
+		return this.#shared(this.#rows, node, value, (graph, place) => {
+			const { step, zero, smallest } = this.#constants();
+			const put = (init: Omit<NodeInit, 'outputs'>): Value => place(graph.createNode({ ...init, outputs: 1 })).output();
+			const magnitude = put({ op: 'Abs', inputs: [value] });
+			const largest =
+				this.#model.opset >= 18
+					? put({ op: 'ReduceMax', inputs: [magnitude, this.#model.graph.addInitializer('row_axis', int64Tensor([-1]))] })
+					: put({ op: 'ReduceMax', inputs: [magnitude], attributes: { axes: attribute.ints([-1]) } });
+			const scale = put({ op: 'Max', inputs: [largest, smallest] });
+			const ratio = put({ op: 'Div', inputs: [value, scale] });
+			const codes = put({ op: 'QuantizeLinear', inputs: [ratio, step, zero] });
+			return { codes, scale, zeroPoint: zero, perRow: true };
+		});
+	}
+
+	#constants(): { readonly step: Value; readonly zero: Value; readonly smallest: Value } {
+		// In the main graph: subgraphs see them there.
+		const { graph } = this.#model;
+		this.#rowConstants ??= {
+			step: graph.addInitializer('row_step', memoryTensor('float32', [], Float32Array.of(1 / ROW_CODES))),
+			zero: graph.addInitializer('row_zero', memoryTensor('uint8', [], Uint8Array.of(128))),
+			smallest: graph.addInitializer('row_smallest', memoryTensor('float32', [], Float32Array.of(SMALLEST_ROW))),
+		};
+		return this.#rowConstants;
+	}
+
+	/** DynamicQuantizeLinear of a value. */
 	#activation(node: Node, value: Value): QuantizedActivation {
+		return this.#shared(this.#activations, node, value, (graph, place) => {
+			const made = place(graph.createNode({ op: 'DynamicQuantizeLinear', inputs: [value], outputs: 3 }));
+			return { codes: made.output(0), scale: made.output(1), zeroPoint: made.output(2), perRow: false };
+		});
+	}
+
+	/** Made once for each graph that reads it, where the value is made: earlier readers in the list find it too. */
+	#shared(
+		known: Map<Value, Map<Graph, QuantizedActivation>>,
+		node: Node,
+		value: Value,
+		make: (graph: Graph, place: (made: Node) => Node) => QuantizedActivation,
+	): QuantizedActivation {
 		const { graph } = node;
-		let known = this.#activations.get(value);
-		if (!known) {
-			known = new Map();
-			this.#activations.set(value, known);
+		let byGraph = known.get(value);
+		if (!byGraph) {
+			byGraph = new Map();
+			known.set(value, byGraph);
 		}
-		let made = known.get(graph);
-		if (!made) {
-			const quantize = graph.createNode({
-				op: 'DynamicQuantizeLinear',
-				name: graph.ledger.fresh(`${value.name}_dql`),
-				inputs: [value],
-				outputs: 3,
+		let activation = byGraph.get(graph);
+		if (!activation) {
+			let last = value.graph === graph ? value.producer : undefined;
+			activation = make(graph, (made) => {
+				if (last) graph.insertAfter(last, made);
+				else graph.prepend(made);
+				last = made;
+				return made;
 			});
-			// Where the value is made, so that a reader earlier in the list than this one finds it too.
-			if (value.graph === graph && value.producer) graph.insertAfter(value.producer, quantize);
-			else graph.prepend(quantize);
-			made = { codes: quantize.output(0), scale: quantize.output(1), zeroPoint: quantize.output(2) };
-			known.set(graph, made);
+			byGraph.set(graph, activation);
 		}
-		return made;
+		return activation;
 	}
 
 	/** The weight's codes in the graph where the node stands that first asked; `axis` is its output channel. */
