@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useLayoutEffect, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { JobBar } from '../features/jobs/JobBar.tsx';
 import { EmptyPage } from '../features/open/EmptyPage.tsx';
@@ -59,6 +59,7 @@ export function App() {
 	}, [store.openLink]);
 
 	const close = useCallback(() => setOverlay(undefined), []);
+	const build = useCallback(() => setOverlay('recipe'), []);
 	const study = state.study ?? state.shared?.study;
 	return (
 		<>
@@ -72,14 +73,14 @@ export function App() {
 						</div>
 					)}
 					<Suspense fallback={<main className="loading" aria-busy="true" />}>
-						<StudyPage study={study} onBuild={() => setOverlay('recipe')} onPick={files.pick} />
+						<StudyPage study={study} onBuild={build} onPick={files.pick} />
 					</Suspense>
 				</>
 			) : (
 				<EmptyPage
 					failure={state.openFailure}
 					recent={state.recent}
-					opening={state.opening?.name}
+					opening={state.opening}
 					onPick={files.pick}
 					onSample={(id) => void store.openSample(id)}
 					onStudy={(id) => void store.openStudy(id)}
@@ -119,7 +120,8 @@ export function App() {
 }
 
 function useTheme(theme: Theme): void {
-	useEffect(() => {
+	// Before the first paint, so that a dark page never flashes light.
+	useLayoutEffect(() => {
 		const system = matchMedia('(prefers-color-scheme: dark)');
 		const apply = (): void => {
 			document.documentElement.dataset.theme = theme === 'system' ? (system.matches ? 'dark' : 'light') : theme;

@@ -34,7 +34,9 @@ export function Header({ onShow }: { readonly onShow: (overlay: Overlay) => void
 					<button
 						type="button"
 						onClick={() => {
-							void copyLink().then(() => {
+							void copyLink().then((length) => {
+								// 0: it was not copied, and the failure has been said.
+								if (length === 0) return;
 								setCopied(true);
 								setTimeout(() => setCopied(false), 2000);
 							});

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { memo, useCallback, useEffect, useMemo, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import type { VariantId } from '../core/study/figures.ts';
 import { reproduce } from '../core/study/reproduce.ts';
@@ -16,6 +16,10 @@ import { WhyCard } from '../features/why/WhyCard.tsx';
 import { presets } from '../passes/presets.ts';
 import { useStore } from '../store/index.ts';
 import './study-page.css';
+
+// Progress of jobs reaches this page many times a second; these two depend on the study only.
+const Chart = memo(TradeOffCard);
+const Why = memo(WhyCard);
 
 type Tab = 'chart' | 'variants' | 'recipe' | 'model';
 
@@ -84,9 +88,8 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	const pick = useCallback(
 		(id: VariantId) => {
 			actions.select(id);
-			if (compact) setTab('variants');
 		},
-		[actions, compact],
+		[actions],
 	);
 
 	const left = (
@@ -104,7 +107,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	const recipes = readOnly ? null : (
 		<RecipeCard study={study} busy={busy} onRun={(list) => void actions.runRecipes(list)} onBuild={onBuild} />
 	);
-	const chart = <TradeOffCard study={study} selected={selected} onSelect={pick} compact={compact} />;
+	const chart = <Chart study={study} selected={selected} onSelect={pick} compact={compact} />;
 	const table = (
 		<VariantsTable
 			study={study}
@@ -146,11 +149,14 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	const environments = theirs && (
 		<EnvironmentsCard theirs={theirs} mine={study} onRun={(list) => void actions.runRecipes(list)} onClose={() => setTheirsClosed(true)} />
 	);
-	const why = <WhyCard study={study} selected={selected} />;
+	const why = <Why study={study} selected={selected} />;
+
+	const heading = <h1 className="visually-hidden">{study.model.name}</h1>;
 
 	if (state.view === 'compare') {
 		return (
 			<main className="full-view">
+				{heading}
 				<CompareView
 					study={study}
 					a={state.pinned[0] ?? 'original'}
@@ -165,6 +171,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	if (state.view === 'layers') {
 		return (
 			<main className="full-view">
+				{heading}
 				<LayersView study={study} selected={selected} onClose={() => actions.setView('studio')} />
 			</main>
 		);
@@ -172,6 +179,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	if (compact) {
 		return (
 			<main className="phone">
+				{heading}
 				<fieldset className="segmented tabs no-print">
 					<legend className="visually-hidden">Part of the study</legend>
 					{(['chart', 'variants', 'recipe', 'model'] as const).map((entry) => (
@@ -186,7 +194,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 						{environments}
 						{fresh && recipes}
 						{chart}
-						{table}
+						{panel}
 					</>
 				)}
 				{tab === 'variants' && (
@@ -204,6 +212,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	return (
 		<main className={narrow ? 'studio two' : 'studio'}>
 			<div className="column facts-column">
+				{heading}
 				{left}
 				{narrow && !fresh && recipes}
 			</div>

@@ -91,6 +91,22 @@ export function commandsOf(store: Store, shell: Shell): Command[] {
 		},
 		{ id: 'chart', title: 'Chart and table', keys: 'C', group: 'View', enabled: open, run: () => store.setView('studio') },
 		{ id: 'compare', title: 'Compare two variants', keys: 'X', group: 'View', enabled: open, run: () => store.setView('compare') },
+		{
+			id: 'back',
+			title: 'Back to the chart',
+			keys: 'Escape',
+			group: 'View',
+			enabled: open && store.view !== 'studio',
+			run: () => store.setView('studio'),
+		},
+		{
+			id: 'find',
+			title: 'Filter the table',
+			keys: '/',
+			group: 'View',
+			enabled: open,
+			run: () => document.querySelector<HTMLInputElement>('main input[type="search"]')?.focus(),
+		},
 		{ id: 'layers', title: 'Sizes by layer', keys: 'L', group: 'View', enabled: open, run: () => store.setView('layers') },
 		{
 			id: 'theme',

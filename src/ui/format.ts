@@ -11,9 +11,9 @@ export function formatBytes(bytes: number): string {
 	return `${digits(bytes / 1e9, 2)} GB`;
 }
 
-/** 0.482 ms, 4.82 ms, 48.2 ms, 482 ms, 4.82 s. */
+/** Three significant digits: 0.482 ms, 4.82 ms, 48.2 ms, 482 ms, 4.82 s, 48.2 s. */
 export function formatMs(ms: number): string {
-	if (ms >= 1e4) return `${digits(ms / 1e3, 1)} s`;
+	if (ms >= 999.5) return `${digits(ms / 1e3, ms < 9_995 ? 2 : ms < 99_950 ? 1 : 0)} s`;
 	return `${digits(ms, ms < 1 ? 3 : ms < 10 ? 2 : ms < 100 ? 1 : 0)} ms`;
 }
 

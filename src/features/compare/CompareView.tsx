@@ -1,7 +1,9 @@
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { figuresOf, targetsOf, type VariantId } from '../../core/study/figures.ts';
 import type { LayerFacts, OutputFidelity, Study } from '../../core/study/study.ts';
 import { qualityWords, ratioWords, sizeWords } from '../../core/study/words.ts';
+import { formatMs } from '../../ui/format.ts';
+import { Scroll } from '../../ui/Scroll.tsx';
 import './compare.css';
 
 export interface CompareViewProps {
@@ -16,6 +18,8 @@ export interface CompareViewProps {
 /** Which side is shown: keys 1, 2 and 3 stand for A, both, and B. */
 export type Side = 'a' | 'both' | 'b';
 
+const sideOfKey: Readonly<Record<string, Side>> = { '1': 'a', '2': 'both', '3': 'b' };
+
 /** Two variants side by side: sizes, operators, layers, outputs, examples and times. */
 export function CompareView({ study, a, b, onChange, onClose, compact }: CompareViewProps) {
 	const [side, setSide] = useState<Side>('both');
@@ -26,15 +30,21 @@ export function CompareView({ study, a, b, onChange, onClose, compact }: Compare
 		id === 'original' ? 'original' : (study.variants.find((variant) => variant.id === id)?.name ?? id.slice(0, 8));
 	const shown = side === 'both' ? (['a', 'b'] as const) : ([side] as const);
 	const figures = { a: left, b: right };
-	const onKeyDown = (event: React.KeyboardEvent): void => {
-		if (event.target instanceof HTMLSelectElement || event.ctrlKey || event.metaKey || event.altKey) return;
-		if (event.key === '1') setSide('a');
-		else if (event.key === '2') setSide('both');
-		else if (event.key === '3') setSide('b');
-		else if (event.key === 'Escape') onClose();
-		else return;
-		event.preventDefault();
-	};
+	// On the window: the keys work as soon as the view is open, wherever the focus is.
+	useEffect(() => {
+		const onKeyDown = (event: KeyboardEvent): void => {
+			if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+			if (event.target instanceof HTMLSelectElement || document.querySelector('dialog[open]')) return;
+			const next = sideOfKey[event.key];
+			if (!next) return;
+			event.preventDefault();
+			setSide(next);
+		};
+		window.addEventListener('keydown', onKeyDown);
+		return () => window.removeEventListener('keydown', onKeyDown);
+	}, []);
+	const title = useRef<HTMLHeadingElement>(null);
+	useEffect(() => title.current?.focus(), []);
 	const row = (label: string, cell: (of: typeof left) => React.ReactNode) => (
 		<tr key={label}>
 			<th scope="row">{label}</th>
@@ -46,9 +56,11 @@ export function CompareView({ study, a, b, onChange, onClose, compact }: Compare
 		</tr>
 	);
 	return (
-		<section className="card compare" aria-labelledby="compare-title" onKeyDown={onKeyDown}>
+		<section className="card compare" aria-labelledby="compare-title">
 			<header className="card-head">
-				<h2 id="compare-title">Compare</h2>
+				<h2 id="compare-title" ref={title} tabIndex={-1}>
+					Compare
+				</h2>
 				<fieldset className="segmented">
 					<legend className="visually-hidden">Side shown</legend>
 					{(
@@ -68,7 +80,7 @@ export function CompareView({ study, a, b, onChange, onClose, compact }: Compare
 					Back to the chart
 				</button>
 			</header>
-			<div className="scroll-x">
+			<Scroll label="Figures">
 				<table className="figures">
 					<thead>
 						<tr>
@@ -96,7 +108,13 @@ export function CompareView({ study, a, b, onChange, onClose, compact }: Compare
 						</tr>
 					</thead>
 					<tbody>
-						{row('size on disk', (of) => (of.bytes === undefined ? '–' : `${megabytes(of.bytes)}, ${sizeWords(of.timesSmaller)}`))}
+						{row('size on disk', (of) =>
+							of.bytes === undefined
+								? '–'
+								: of.id === 'original'
+									? megabytes(of.bytes)
+									: `${megabytes(of.bytes)}, ${sizeWords(of.timesSmaller)}`,
+						)}
 						{row('gzip', (of) => (of.variant?.sizes?.gzip === undefined ? '–' : megabytes(of.variant.sizes.gzip)))}
 						{row('brotli', (of) => (of.variant?.sizes?.brotli === undefined ? '–' : megabytes(of.variant.sizes.brotli)))}
 						{row('weights', (of) => of.variant?.parameters?.toLocaleString() ?? '–')}
@@ -107,18 +125,18 @@ export function CompareView({ study, a, b, onChange, onClose, compact }: Compare
 								const run = of.runs.get(target);
 								if (!run) return '–';
 								if (run.failure) return run.failure.message;
-								return `${run.medianMs.toPrecision(3)} ms${run.ratio ? `, ${ratioWords(run.ratio.value)} [${run.ratio.interval[0].toFixed(2)}, ${run.ratio.interval[1].toFixed(2)}]` : ''}`;
+								return `${formatMs(run.medianMs)}${run.ratio ? `, ${ratioWords(run.ratio.value)} [${run.ratio.interval[0].toFixed(2)}, ${run.ratio.interval[1].toFixed(2)}]` : ''}`;
 							}),
 						)}
 						{targetsOf(study).map((target) =>
 							row(`load and first run, ${target}`, (of) => {
 								const run = of.runs.get(target);
-								return !run || run.failure ? '–' : `${(run.loadMs + run.firstMs).toPrecision(3)} ms`;
+								return !run || run.failure ? '–' : formatMs(run.loadMs + run.firstMs);
 							}),
 						)}
 					</tbody>
 				</table>
-			</div>
+			</Scroll>
 			<div className={compact ? 'compare-parts compact' : 'compare-parts'}>
 				<Outputs left={left.evaluation?.outputs} right={right.evaluation?.outputs} />
 				<Operators study={study} a={a} b={b} />
@@ -148,7 +166,7 @@ function Outputs({
 	return (
 		<details open>
 			<summary>Outputs against the original</summary>
-			<div className="scroll-x">
+			<Scroll label="Outputs against the original">
 				<table className="figures">
 					<thead>
 						<tr>
@@ -171,7 +189,7 @@ function Outputs({
 						))}
 					</tbody>
 				</table>
-			</div>
+			</Scroll>
 		</details>
 	);
 }
@@ -250,7 +268,7 @@ function Layers({ left, right }: { readonly left: readonly LayerFacts[]; readonl
 	return (
 		<details>
 			<summary>Bytes by layer, largest first</summary>
-			<div className="scroll-x layer-list">
+			<Scroll label="Bytes by layer" className="layer-list">
 				<table className="figures">
 					<thead>
 						<tr>
@@ -280,7 +298,7 @@ function Layers({ left, right }: { readonly left: readonly LayerFacts[]; readonl
 						))}
 					</tbody>
 				</table>
-			</div>
+			</Scroll>
 		</details>
 	);
 }
@@ -302,7 +320,7 @@ function Disagreements({ study, a, b, names }: DisagreementsProps) {
 			<div className="sides">
 				{sides.map((list, index) => (
 					// biome-ignore lint/suspicious/noArrayIndexKey: the two sides have fixed places
-					<div key={index} className="scroll-x">
+					<Scroll key={index} label={`Examples, ${names[index]}`}>
 						<h3>{names[index]}</h3>
 						{list.length === 0 ? (
 							<p className="muted">None listed.</p>
@@ -332,7 +350,7 @@ function Disagreements({ study, a, b, names }: DisagreementsProps) {
 								</tbody>
 							</table>
 						)}
-					</div>
+					</Scroll>
 				))}
 			</div>
 		</details>

@@ -1,7 +1,8 @@
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import type { VariantId } from '../../core/study/figures.ts';
 import type { LayerFacts, Study } from '../../core/study/study.ts';
 import { formatBytes } from '../../ui/format.ts';
+import { Scroll } from '../../ui/Scroll.tsx';
 import './inspect.css';
 
 export interface LayersViewProps {
@@ -13,6 +14,8 @@ export interface LayersViewProps {
 /** The largest stored tensors of the original, and what the selected variant made of each layer. */
 export function LayersView({ study, selected, onClose }: LayersViewProps) {
 	const [filter, setFilter] = useState('');
+	const title = useRef<HTMLHeadingElement>(null);
+	useEffect(() => title.current?.focus(), []);
 	const variant = selected === 'original' ? undefined : study.variants.find((entry) => entry.id === selected);
 	const after = useMemo(() => {
 		const bytes = new Map<string, { bytes: number; dtypes: Set<string> }>();
@@ -31,7 +34,9 @@ export function LayersView({ study, selected, onClose }: LayersViewProps) {
 	return (
 		<section className="card layers" aria-labelledby="layers-title">
 			<header className="card-head">
-				<h2 id="layers-title">Sizes by layer</h2>
+				<h2 id="layers-title" ref={title} tabIndex={-1}>
+					Sizes by layer
+				</h2>
 				<label>
 					<span className="visually-hidden">Search layers</span>
 					<input type="search" placeholder="Search" value={filter} onChange={(event) => setFilter(event.target.value)} />
@@ -40,7 +45,7 @@ export function LayersView({ study, selected, onClose }: LayersViewProps) {
 					Back to the chart
 				</button>
 			</header>
-			<div className="scroll-x">
+			<Scroll label="Layers">
 				<table className="figures">
 					<thead>
 						<tr>
@@ -68,7 +73,7 @@ export function LayersView({ study, selected, onClose }: LayersViewProps) {
 						))}
 					</tbody>
 				</table>
-			</div>
+			</Scroll>
 			{layers.length === 0 && <p className="muted">No layer matches “{filter}”.</p>}
 		</section>
 	);

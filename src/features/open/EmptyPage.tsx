@@ -1,17 +1,29 @@
-import type { Failure } from '../../core/study/study.ts';
+import type { Failure, ModelFacts } from '../../core/study/study.ts';
 import type { RecentStudy } from '../../store/state.ts';
-import { formatBytes } from '../../ui/format.ts';
+import { formatBytes, formatCount } from '../../ui/format.ts';
 import { FailureCard } from './FailureCard.tsx';
 import './open.css';
 
 export interface EmptyPageProps {
 	readonly failure: Failure | undefined;
 	readonly recent: readonly RecentStudy[];
-	readonly opening: string | undefined;
+	/** The model that is being read, with its facts as soon as they are known. */
+	readonly opening: { readonly name: string; readonly facts?: ModelFacts } | undefined;
 	readonly onPick: () => void;
 	readonly onSample: (id: 'digits' | 'silero-vad') => void;
 	readonly onStudy: (id: string) => void;
 	readonly onForget: (id: string) => void;
+}
+
+/** `18.61 MB, 4.65 M parameters, 456 nodes, opset 17`. */
+function factsLine(facts: ModelFacts): string {
+	const opset = facts.opsets.find(({ domain }) => domain === '' || domain === 'ai.onnx');
+	return [
+		formatBytes(facts.byteLength),
+		`${formatCount(facts.parameters)} parameters`,
+		`${formatCount(facts.nodeCount)} nodes`,
+		...(opset ? [`opset ${opset.version}`] : []),
+	].join(', ');
 }
 
 /** Before the first model: one promise, one word on privacy, one target, samples, recent studies. */
@@ -30,7 +42,13 @@ export function EmptyPage({ failure, recent, opening, onPick, onSample, onStudy,
 				</button>
 				{opening !== undefined && (
 					<p role="status" className="muted">
-						Reading {opening}
+						Reading {opening.name}
+						{opening.facts && (
+							<>
+								<br />
+								{factsLine(opening.facts)}
+							</>
+						)}
 					</p>
 				)}
 				<p className="muted">or start with a sample</p>

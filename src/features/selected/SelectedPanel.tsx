@@ -2,6 +2,7 @@ import { useMemo } from 'react';
 import { figuresOf, targetsOf, type VariantFigures, type VariantId } from '../../core/study/figures.ts';
 import type { Sizes, Study } from '../../core/study/study.ts';
 import { qualityWords, ratioWords, sentenceOf, speedWords } from '../../core/study/words.ts';
+import { formatMs } from '../../ui/format.ts';
 import { RecipeReport } from './RecipeReport.tsx';
 import './selected.css';
 
@@ -140,7 +141,7 @@ function qualityFigure(figures: VariantFigures): string {
 
 function latencyFigure(run: import('../../core/study/study.ts').Run | undefined, id: VariantId): string {
 	if (!run || run.failure) return '–';
-	return id === 'original' || !run.ratio ? milliseconds(run.medianMs) : ratioWords(run.ratio.value);
+	return id === 'original' || !run.ratio ? formatMs(run.medianMs) : ratioWords(run.ratio.value);
 }
 
 function SizeList({ sizes, original }: { readonly sizes: Sizes | undefined; readonly original: Sizes | undefined }) {
@@ -176,13 +177,13 @@ function RunList({ figures }: { readonly figures: VariantFigures }) {
 							<span className="bad">{run.failure.message}</span>
 						) : (
 							<>
-								{milliseconds(run.medianMs)}{' '}
+								{formatMs(run.medianMs)}{' '}
 								<span className="muted">
-									median of {run.sampleCount ?? run.samplesMs.length}, p95 {milliseconds(run.p95Ms)}
+									median of {run.sampleCount ?? run.samplesMs.length}, p95 {formatMs(run.p95Ms)}
 								</span>
 								<br />
 								<span className="muted">
-									load {milliseconds(run.loadMs)}, first {milliseconds(run.firstMs)}
+									load {formatMs(run.loadMs)}, first {formatMs(run.firstMs)}
 								</span>
 								{run.agreement && !run.agreement.ok && (
 									<>
@@ -215,4 +216,3 @@ const megabytes = (bytes: number): string =>
 	bytes < 1e5
 		? `${(bytes / 1e3).toFixed(1)} kB`
 		: `${(bytes / 1e6).toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 })} MB`;
-const milliseconds = (ms: number): string => `${ms.toFixed(ms < 1 ? 3 : ms < 10 ? 2 : ms < 100 ? 1 : 0)} ms`;

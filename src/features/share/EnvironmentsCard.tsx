@@ -3,6 +3,7 @@ import { canonicalRecipe, type Recipe } from '../../core/pass/recipe.ts';
 import { figuresOf, targetsOf } from '../../core/study/figures.ts';
 import type { Study } from '../../core/study/study.ts';
 import { qualityWords, ratioWords } from '../../core/study/words.ts';
+import { formatMs } from '../../ui/format.ts';
 
 export interface EnvironmentsCardProps {
 	readonly theirs: Study;
@@ -27,7 +28,7 @@ export function EnvironmentsCard({ theirs, mine, onRun, onClose }: EnvironmentsC
 	const cell = (study: Study, id: string | undefined, target: string) => {
 		const run = id === undefined ? undefined : figuresOf(study, id).runs.get(target);
 		if (!run || run.failure) return run?.failure ? 'does not run' : '–';
-		return `${run.medianMs.toPrecision(3)} ms${run.ratio ? `, ${ratioWords(run.ratio.value)}` : ''}`;
+		return `${formatMs(run.medianMs)}${run.ratio ? `, ${ratioWords(run.ratio.value)}` : ''}`;
 	};
 	return (
 		<section className="card" aria-labelledby="environments-title">

@@ -107,9 +107,9 @@ export function VariantsTable(props: VariantsTableProps) {
 							{targets.map((target) =>
 								head(
 									`speed:${target}`,
-									`ms, ${target.replace('wasm', 'WASM').replace('webgpu', 'WebGPU').replace('webnn', 'WebNN')}`,
+									compact ? 'time' : `ms, ${target.replace('wasm', 'WASM').replace('webgpu', 'WebGPU').replace('webnn', 'WebNN')}`,
 									true,
-									2,
+									compact ? 1 : 2,
 								),
 							)}
 							<th scope="col">
@@ -161,11 +161,11 @@ function VariantRow({ row, targets, table, selected, onSelect }: VariantRowProps
 				</td>
 			)}
 			{row.failure ? (
-				<td colSpan={compact ? 1 + targets.length * 2 : 2 + targets.length * 2} className="failed">
+				<td colSpan={compact ? 1 + targets.length : 2 + targets.length * 2} className="failed">
 					{row.failure.message}
 				</td>
 			) : row.progress ? (
-				<td colSpan={compact ? 1 + targets.length * 2 : 2 + targets.length * 2} className="muted">
+				<td colSpan={compact ? 1 + targets.length : 2 + targets.length * 2} className="muted">
 					{row.progress}
 				</td>
 			) : (
@@ -179,7 +179,7 @@ function VariantRow({ row, targets, table, selected, onSelect }: VariantRowProps
 						</td>
 					)}
 					{targets.map((target) => (
-						<SpeedCells key={target} cell={row.speeds.get(target)} original={row.id === 'original'} />
+						<SpeedCells key={target} cell={row.speeds.get(target)} original={row.id === 'original'} compact={compact} />
 					))}
 				</>
 			)}
@@ -190,11 +190,19 @@ function VariantRow({ row, targets, table, selected, onSelect }: VariantRowProps
 	);
 }
 
-function SpeedCells({ cell, original }: { readonly cell: SpeedCell | undefined; readonly original: boolean }) {
-	if (!cell) return <td colSpan={2} />;
+interface SpeedCellsProps {
+	readonly cell: SpeedCell | undefined;
+	readonly original: boolean;
+	/** On a phone one cell: the ratio, or the original's own time. */
+	readonly compact: boolean;
+}
+
+function SpeedCells({ cell, original, compact }: SpeedCellsProps) {
+	const columns = compact ? 1 : 2;
+	if (!cell) return <td colSpan={columns} />;
 	if (cell.failure) {
 		return (
-			<td colSpan={2} className="numeric muted" title={`${cell.failure.message} ${cell.failure.advice ?? ''}`}>
+			<td colSpan={columns} className="numeric muted" title={`${cell.failure.message} ${cell.failure.advice ?? ''}`}>
 				does not run
 			</td>
 		);
@@ -203,12 +211,24 @@ function SpeedCells({ cell, original }: { readonly cell: SpeedCell | undefined; 
 		cell.interval && cell.ratio !== undefined
 			? `${ratioWords(cell.ratio)} the original's time, 95 % interval [${cell.interval[0].toFixed(2)}, ${cell.interval[1].toFixed(2)}], n = ${cell.n}: ${cell.verdict}`
 			: `median of ${cell.n} runs`;
+	const tone = cell.verdict === 'faster' ? 'good' : cell.verdict === 'slower' ? 'bad' : 'muted';
+	if (compact) {
+		return (
+			<td className={`numeric ${tone}`} title={title}>
+				{!original && cell.ratio !== undefined
+					? ratioWords(cell.ratio)
+					: cell.medianMs === undefined
+						? ''
+						: `${milliseconds(cell.medianMs)} ms`}
+			</td>
+		);
+	}
 	return (
 		<>
 			<td className="numeric" title={title}>
 				{cell.medianMs === undefined ? '' : milliseconds(cell.medianMs)}
 			</td>
-			<td className={`numeric ${cell.verdict === 'faster' ? 'good' : cell.verdict === 'slower' ? 'bad' : 'muted'}`} title={title}>
+			<td className={`numeric ${tone}`} title={title}>
 				{original || cell.ratio === undefined ? '' : ratioWords(cell.ratio)}
 			</td>
 		</>

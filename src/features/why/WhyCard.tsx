@@ -2,6 +2,7 @@ import { useMemo } from 'react';
 import { explainSpeed, type OperatorTime } from '../../core/study/explain.ts';
 import type { VariantId } from '../../core/study/figures.ts';
 import type { Study } from '../../core/study/study.ts';
+import { formatMs } from '../../ui/format.ts';
 import './why.css';
 
 export interface WhyCardProps {
@@ -64,8 +65,8 @@ function OperatorTable({ operators, original }: { readonly operators: readonly O
 							{entry.op}
 							<span className="bar" style={{ width: `${(100 * entry.variantUs) / most}%` }} aria-hidden="true" />
 						</th>
-						<td className="numeric">{(entry.variantUs / 1000).toPrecision(3)}</td>
-						{!original && <td className="numeric muted">{(entry.originalUs / 1000).toPrecision(3)}</td>}
+						<td className="numeric">{formatMs(entry.variantUs / 1000).replace(/ ms$/, '')}</td>
+						{!original && <td className="numeric muted">{formatMs(entry.originalUs / 1000).replace(/ ms$/, '')}</td>}
 					</tr>
 				))}
 			</tbody>
