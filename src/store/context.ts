@@ -17,6 +17,8 @@ export interface OpenStudy {
 	/** undefined where the model was not kept and has to be dropped again. */
 	model: ModelFiles | undefined;
 	inputs: InputsRef | undefined;
+	/** Inputs are being opened: what a recipe finds out on them must not depend on who was first. */
+	inputsPending: boolean;
 	claim: Claim | undefined;
 	/** Number of the next journal entry. */
 	next: number;
@@ -52,6 +54,8 @@ export interface Context {
 	nextId(): number;
 	/** Applies an event to the open study, journals it and tells other tabs. Resolves when it is durable, or could not be made so. */
 	commit(event: StudyEvent): Promise<void>;
+	/** Makes these the inputs of the open study. Rejects where they cannot be used. */
+	openInputs(open: OpenStudy, inputs: InputsRef, signal: AbortSignal): Promise<void>;
 	/** Says a failure that has no place of its own on the page. */
 	sayFailure(failure: Failure): void;
 	/** Stops jobs of a variant; finished results stay. */

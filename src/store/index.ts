@@ -48,19 +48,22 @@ export function createStore(services: Services): AppStore {
 			pwa: undefined,
 			nextId: () => ++id,
 			commit: (event) => studies.commit(event),
+			openInputs: (...args) => opening.openInputs(...args),
 			sayFailure: (failure) => get().toast([failure.message, failure.advice].filter(Boolean).join(' '), 'error'),
 			stopWork: (variant) => runner.stopVariant(variant),
 			wakeWork: () => runner.wake(),
 		};
 		const runner = createRunner(context);
 		studies = createStudies(context, runner);
+		const opening = createOpening(context, studies);
 		const registry = async () => (await import('../passes/registry.ts')).passes;
 		return {
 			...initialState,
 			settings,
 			...interfaceActions(context),
 			...workActions(context, studies, runner),
-			...createOpening(context, studies),
+			openFiles: opening.openFiles,
+			openSample: opening.openSample,
 			...createRunning(context, registry),
 			...createSharing(context, sharedBuilders),
 		};

@@ -14,6 +14,7 @@ const syntheticSeed = 1;
 export interface Opening {
 	openFiles(files: readonly File[]): Promise<void>;
 	openSample(id: 'digits' | 'silero-vad'): Promise<void>;
+	openInputs(open: OpenStudy, inputs: InputsRef, signal: AbortSignal): Promise<void>;
 }
 
 /** Files of each sample, by path below the page. */
@@ -225,16 +226,21 @@ export function createOpening(context: Context, studies: Studies): Opening {
 	const openInputs = async (open: OpenStudy, inputs: InputsRef, signal: AbortSignal): Promise<void> => {
 		const { study, settings } = get();
 		if (!open.model || !study) return;
-		const dataset: DatasetFacts = await services.host.call(
-			'engine',
-			'describeInputs',
-			{ modelHash: study.model.hash, original: open.model, inputs, maxExamples: settings.maxExamples },
-			{ signal, input: `inputs:${study.model.hash}`, key: engineKey(referenceTarget), deadlineMs: 10 * minute },
-		);
-		if (context.open !== open) return;
-		await studies.setInputs(open, inputs, dataset);
-		studies.keepInputs(open, inputs);
-		context.wakeWork();
+		open.inputsPending = true;
+		try {
+			const dataset: DatasetFacts = await services.host.call(
+				'engine',
+				'describeInputs',
+				{ modelHash: study.model.hash, original: open.model, inputs, maxExamples: settings.maxExamples },
+				{ signal, input: `inputs:${study.model.hash}`, key: engineKey(referenceTarget), deadlineMs: 10 * minute },
+			);
+			if (context.open !== open) return;
+			await studies.setInputs(open, inputs, dataset);
+			studies.keepInputs(open, inputs);
+		} finally {
+			open.inputsPending = false;
+			context.wakeWork();
+		}
 	};
 
 	const weighOriginal = (open: OpenStudy): void => {
@@ -281,6 +287,7 @@ export function createOpening(context: Context, studies: Studies): Opening {
 
 	return {
 		openFiles,
+		openInputs,
 		async openSample(id) {
 			current.abort(new DOMException('Something else is being opened.', 'AbortError'));
 			current = new AbortController();

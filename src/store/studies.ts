@@ -85,6 +85,7 @@ export function createStudies(context: Context, runner: Pick<Runner, 'reset'>): 
 			id: study.id,
 			model,
 			inputs,
+			inputsPending: false,
 			claim: undefined,
 			next,
 			sinceSnapshot: 0,
@@ -171,6 +172,12 @@ export function createStudies(context: Context, runner: Pick<Runner, 'reset'>): 
 			if (!variant.file || !missing.has(variant.file)) continue;
 			const { file: _, ...rest } = variant;
 			await commit({ type: 'variant', variant: rest as Variant });
+		}
+		if (model && !loaded.study.dataset) {
+			await context.openInputs(open, syntheticInputs, open.closing.signal).catch((error: unknown) => {
+				const failure = toFailure(error);
+				if (failure.code !== 'cancelled') sayOnce(failure);
+			});
 		}
 		context.wakeWork();
 	};

@@ -57,7 +57,10 @@ export function createRunner(context: Context): Runner {
 	};
 	const tasks = (): readonly Task[] => {
 		const { study, readOnly } = get();
-		return study && context.open?.model && context.open.inputs && !readOnly ? plan(study, options()) : [];
+		const { open } = context;
+		if (!study || !open?.model || open.inputsPending || readOnly) return [];
+		const planned = plan(study, options());
+		return open.inputs ? planned : planned.filter((task) => task.kind === 'compress');
 	};
 
 	/** The job list: what ran before, what runs, what waits. */
