@@ -54,6 +54,8 @@ export interface Context {
 	nextId(): number;
 	/** Applies an event to the open study, journals it and tells other tabs. Resolves when it is durable, or could not be made so. */
 	commit(event: StudyEvent): Promise<void>;
+	/** Frees what removed variants hold, at the price of their undo. Tells whether there was anything. */
+	freeRemoved(): Promise<boolean>;
 	/** Makes these the inputs of the open study. Rejects where they cannot be used. */
 	openInputs(open: OpenStudy, inputs: InputsRef, signal: AbortSignal): Promise<void>;
 	/** Says a failure that has no place of its own on the page. */

@@ -1,5 +1,6 @@
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { StudyEvent } from '../core/study/events.ts';
+import type { Hash, Study } from '../core/study/study.ts';
 
 /** One undoable step: the recipe draft, or a change of the study with its inverse. */
 export type Edit =
@@ -42,4 +43,15 @@ export function stepForward(history: History): { readonly history: History; read
 /** The edits of a study that is closed must not touch the next one. */
 export function dropStudyEdits(history: History): History {
 	return { past: history.past.filter((edit) => edit.kind === 'draft'), future: history.future.filter((edit) => edit.kind === 'draft') };
+}
+
+/** Files that only the undo of a removal still needs. */
+export function removedFiles(history: History, study: Study | undefined): Hash[] {
+	const used = new Set(study?.variants.flatMap((variant) => variant.file ?? []));
+	const files = [...history.past, ...history.future].flatMap((edit) =>
+		edit.kind === 'study'
+			? edit.undo.flatMap((event) => (event.type === 'restored' ? event.variants.flatMap(({ file }) => file ?? []) : []))
+			: [],
+	);
+	return [...new Set(files)].filter((file) => !used.has(file));
 }

@@ -3,7 +3,7 @@ import { createStore as createVanilla, type StoreApi } from 'zustand/vanilla';
 import { browserServices } from './browser-services.ts';
 import { sharedBuilders } from './builders.ts';
 import type { Context } from './context.ts';
-import { emptyHistory } from './history.ts';
+import { dropStudyEdits, emptyHistory, removedFiles } from './history.ts';
 import { initialState } from './initial.ts';
 import { interfaceActions } from './interface-actions.ts';
 import { createOpening } from './open.ts';
@@ -48,6 +48,7 @@ export function createStore(services: Services): AppStore {
 			pwa: undefined,
 			nextId: () => ++id,
 			commit: (event) => studies.commit(event),
+			freeRemoved: () => freeRemoved(context, studies),
 			openInputs: (...args) => opening.openInputs(...args),
 			sayFailure: (failure) => get().toast([failure.message, failure.advice].filter(Boolean).join(' '), 'error'),
 			stopWork: (variant) => runner.stopVariant(variant),
@@ -107,6 +108,16 @@ async function begin(context: Context, studies: Studies): Promise<void> {
 		await studies.openStored(last).catch(() => services.openStudyOfTab.set(undefined));
 	}
 	context.wakeWork();
+}
+
+async function freeRemoved(context: Context, studies: Studies): Promise<boolean> {
+	const hashes = removedFiles(context.history, context.get().study);
+	if (hashes.length === 0) return false;
+	context.history = dropStudyEdits(context.history);
+	context.set({ canUndo: context.history.past.length > 0, canRedo: context.history.future.length > 0 });
+	await studies.flush();
+	const { removed } = await context.services.host.call('disk', 'dropFiles', { hashes }, { input: 'drop' });
+	return removed > 0;
 }
 
 let app: AppStore | undefined;

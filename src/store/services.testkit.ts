@@ -1,5 +1,5 @@
 import type { DatasetFacts, Environment, Evaluation, ModelFacts, Run, Study } from '../core/study/study.ts';
-import { missingVariants, variantFileName } from '../platform/artifacts.ts';
+import { dropVariantFiles, missingVariants, variantFileName } from '../platform/artifacts.ts';
 import { compactStudy, deleteStudy, listStudies, loadStudy, writeSnapshot } from '../platform/documents.ts';
 import type { Folder } from '../platform/folder.ts';
 import type { Claim } from '../platform/locks.ts';
@@ -126,6 +126,7 @@ export function testServices(
 			await deleteStudy(storage, id);
 			return null;
 		},
+		dropFiles: async ({ hashes }: { hashes: string[] }) => dropVariantFiles(storage, hashes),
 		sweep: () => ({ removed: 0 }),
 		describeInputs: ({ inputs }: { inputs: { kind: string } }) => dataset(inputs.kind === 'files'),
 		resolve: ({ recipe }: { recipe: unknown }) => ({ recipe, notes: [] }),

@@ -169,6 +169,32 @@ describe('running', () => {
 		expect(state().toasts.filter(({ tone }) => tone === 'error')).toHaveLength(1);
 	});
 
+	it('frees what removed variants hold before it gives up', async () => {
+		let full = false;
+		const { state, store, browser } = await opened({
+			handlers: {
+				compress: async ({ recipe: { name } }: { recipe: Recipe }) => {
+					const stored = await browser.root.folder('variants').files();
+					if (full && stored.length >= 1) throw new CallFailed({ code: 'storage-full', message: 'full' });
+					const hash = (name ?? '').padEnd(64, '0').replace(/[^0-9a-f]/g, '0');
+					await browser.root.folder('variants').write(`${hash}.onnx`, 'x');
+					return { file: hash, bytes: 1, parameters: 1, operators: [], layers: [], report: [] };
+				},
+			},
+		});
+		await state().runRecipes([recipe('a')]);
+		await settled(store);
+		full = true;
+		state().removeVariants([state().study?.variants[1]?.id ?? '']);
+		await state().runRecipes([recipe('b')]);
+		await settled(store);
+		expect(state().study?.variants.map(({ name, failure }) => [name, failure?.code])).toEqual([
+			['Original', undefined],
+			['b', undefined],
+		]);
+		expect(state().canUndo).toBe(false);
+	});
+
 	it('cancels what runs and what waits, and keeps what is finished', async () => {
 		const { state, store } = await opened({
 			handlers: { benchmark: () => new Promise(() => {}) },

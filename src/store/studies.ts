@@ -38,6 +38,8 @@ export interface Studies {
 	keepInputs(open: OpenStudy, inputs: InputsRef): void;
 	setInputs(open: OpenStudy, inputs: InputsRef, dataset: DatasetFacts): Promise<void>;
 	refreshList(): Promise<void>;
+	/** Resolves when every change so far is durable. */
+	flush(): Promise<void>;
 	hear(message: unknown): void;
 }
 
@@ -234,6 +236,7 @@ export function createStudies(context: Context, runner: Pick<Runner, 'reset'>): 
 		close,
 		openStored,
 		refreshList,
+		flush: () => inOrder(async () => {}),
 		keepModel(open, files) {
 			const { study } = get();
 			if (!study) return;

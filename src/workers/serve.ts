@@ -66,6 +66,8 @@ export function serve(handlers: Handlers, scope: WorkerScope = globalThis as unk
 		},
 	};
 	Comlink.expose(served, scope);
+	// The first sign: the program was loaded.
+	scope.postMessage({ pare: 'beat' } satisfies Sign);
 	const locks = scope.navigator?.locks;
 	if (!locks) return;
 	const lock = `pare:alive:${crypto.randomUUID()}`;

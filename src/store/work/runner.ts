@@ -128,8 +128,15 @@ export function createRunner(context: Context): Runner {
 		const progress = report(id, abort);
 		let end: Partial<Job> & { state: Job['state'] } = { state: 'done', fraction: 1 };
 		try {
-			if (task.kind === 'compress') await compress(task.variant, open, abort.signal, progress);
-			else if (task.kind === 'evaluate') await evaluate(task.variant, open, abort.signal, progress);
+			if (task.kind === 'compress') {
+				try {
+					await compress(task.variant, open, abort.signal, progress);
+				} catch (error) {
+					// Variants that the person removed make room first.
+					if (toFailure(error).code !== 'storage-full' || !(await context.freeRemoved())) throw error;
+					await compress(task.variant, open, abort.signal, progress);
+				}
+			} else if (task.kind === 'evaluate') await evaluate(task.variant, open, abort.signal, progress);
 			else await benchmark(task.target, task.variants, open, abort.signal, progress);
 		} catch (error) {
 			const failure = abort.signal.aborted ? cancelledFailure : toFailure(error);

@@ -1,15 +1,25 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { CallFailed } from '../failure.ts';
-import { serve } from '../serve.ts';
+import { type Call, serve } from '../serve.ts';
 import { createHost, type Host } from './host.ts';
 import type { WorkerLike } from './pool.ts';
 
 type Handlers = Parameters<typeof serve>[0];
 
 /** Workers over message channels: what they serve is given, how often they were made is counted. */
-function portHost(handlers: Handlers, options: { max?: number; silenceMs?: number } = {}) {
+function portHost(handlers: Handlers, options: { max?: number; silenceMs?: number; unloadable?: boolean } = {}) {
 	const made: { kind: string; ended: boolean; fail(message: string): void }[] = [];
 	const spawn = (kind: string): WorkerLike => {
+		if (options.unloadable) {
+			const target = new EventTarget();
+			setTimeout(() => target.dispatchEvent(new Event('error')), 0);
+			return {
+				postMessage: () => {},
+				addEventListener: target.addEventListener.bind(target) as never,
+				removeEventListener: target.removeEventListener.bind(target) as never,
+				terminate: () => {},
+			};
+		}
 		const { port1, port2 } = new MessageChannel();
 		serve(handlers, port2 as never);
 		const target = new EventTarget();
@@ -150,8 +160,12 @@ describe('call', () => {
 
 describe('deaths', () => {
 	it('are retried for a named input, and three of them quarantine it', async () => {
-		const { call, made } = start({ hang: never, ok: async () => 1 });
-		const work = call('hang', null, { input: 'bomb' });
+		const hang = (_args: never, { progress }: Call) => {
+			progress(undefined, 'under way');
+			return never();
+		};
+		const { call, made } = start({ hang, ok: async () => 1 });
+		const work = call('hang', null, { input: 'bomb', onProgress: () => {} });
 		for (let death = 0; death < 3; death += 1) {
 			while (made.length <= death) await new Promise((resolve) => setTimeout(resolve, 1));
 			await new Promise((resolve) => setTimeout(resolve, 2));
@@ -165,11 +179,18 @@ describe('deaths', () => {
 	});
 
 	it('without a named input fail at once', async () => {
-		const { call, made } = start({ hang: never });
+		const { call, made } = start({ hang: never, ok: async () => 1 });
+		await call('ok', null);
 		const work = call('hang', null);
 		await new Promise((resolve) => setTimeout(resolve, 2));
 		made[0]?.fail('crashed');
 		expect((await failureOf(work)).code).toBe('worker-died');
+	});
+
+	it('of a worker whose program cannot be loaded say so, and are no fault of the input', async () => {
+		const { call } = start({}, { unloadable: true });
+		expect((await failureOf(call('ok', null, { input: 'x' }))).code).toBe('worker-start');
+		expect((await failureOf(call('ok', null, { input: 'x' }))).code).toBe('worker-start');
 	});
 
 	it('by a drill are retried without counting', async () => {

@@ -59,7 +59,11 @@ const killedForTest = 'killed by a drill';
 const endedByPage = 'ended to free memory';
 
 class Died extends Error {
-	constructor(readonly reason: string) {
+	constructor(
+		readonly reason: string,
+		/** It ended before its program ran. */
+		readonly unstarted = false,
+	) {
 		super(reason);
 	}
 }
@@ -102,7 +106,7 @@ export function createHost({ spawn, kinds, locks }: HostOptions): Host {
 					}, silenceMs / 4);
 					clean.push(() => clearInterval(watch));
 				}
-				void slot.died.then((reason) => reject(new Died(reason)));
+				void slot.died.then((reason) => reject(new Died(reason, !slot.started)));
 				const report = Comlink.proxy((progress: Progress) => {
 					// A late message of an ended worker must not move a bar.
 					if (!settled) onProgress?.(progress);
@@ -130,6 +134,7 @@ export function createHost({ spawn, kinds, locks }: HostOptions): Host {
 
 	const call = async (kind: Kind, method: string, args: unknown, options: CallOptions = {}): Promise<unknown> => {
 		const name = options.input === undefined ? undefined : `${kind}.${method}:${options.input}`;
+		let unstarted = 0;
 		for (;;) {
 			options.signal?.throwIfAborted();
 			const before = name === undefined ? [] : (deaths.get(name) ?? []);
@@ -149,8 +154,11 @@ export function createHost({ spawn, kinds, locks }: HostOptions): Host {
 						...(error instanceof Error && error.stack !== undefined && { detail: error.stack }),
 					});
 				}
+				if (error.unstarted && error.reason !== killedForTest && error.reason !== endedByPage && ++unstarted >= deathsToQuarantine) {
+					throw new CallFailed(startFailure(error.reason));
+				}
 				if (name === undefined || error.reason === endedByPage) throw new CallFailed(deathFailure(error.reason));
-				if (error.reason !== killedForTest) deaths.set(name, [...before, error.reason]);
+				if (error.reason !== killedForTest && !error.unstarted) deaths.set(name, [...before, error.reason]);
 			}
 		}
 	};
@@ -186,6 +194,15 @@ function deathFailure(reason: string): { code: string; message: string; advice: 
 		code: 'worker-died',
 		message: 'The worker ended before it had a result.',
 		advice: 'Try again. If it happens again, the device may be out of memory: close other tabs or use a smaller model.',
+		detail: reason,
+	};
+}
+
+function startFailure(reason: string): { code: string; message: string; advice: string; detail: string } {
+	return {
+		code: 'worker-start',
+		message: 'A part of this page could not be loaded, so the work could not start.',
+		advice: 'Check the connection and reload the page. What is finished is kept.',
 		detail: reason,
 	};
 }

@@ -13,6 +13,8 @@ export class Slot {
 	/** Settles when the worker is gone or unusable, with the reason in words. */
 	readonly died: Promise<string>;
 	lastBeat = performance.now();
+	/** It has said something: its program was loaded and runs. */
+	started = false;
 	idleTimer: ReturnType<typeof setTimeout> | undefined;
 	#ended = false;
 	#gone = false;
@@ -38,6 +40,7 @@ export class Slot {
 		worker.addEventListener('messageerror', (() => this.#die('the worker sent something unreadable')) as EventListener);
 		worker.addEventListener('message', ((event: MessageEvent) => {
 			this.lastBeat = performance.now();
+			this.started = true;
 			if (!isSign(event.data) || event.data.pare !== 'lock' || event.data.lock === undefined || !locks) return;
 			// Granted only once the worker, which holds it all its life, is gone.
 			locks
