@@ -1,0 +1,190 @@
+import type { Evaluation, Hash } from '../core/study/study.ts';
+import { createReference, evaluate } from '../engine/evaluate.ts';
+import { createNodeEngine } from '../engine/node/index.ts';
+import type { Command } from './command.ts';
+import { exitCode, UsageError, WorkError } from './failure.ts';
+import { hashModel } from './hash-file.ts';
+import { openInputs } from './inputs.ts';
+import { openModel } from './model-file.ts';
+import { modelBytes, runnableBytes } from './runtime-model.ts';
+import { bytesText, cosineText, printable, table } from './text.ts';
+
+interface Compared {
+	readonly path: string;
+	readonly bytes: number;
+	readonly sha256: Hash;
+	readonly evaluation: Evaluation;
+}
+
+export const compare: Command = {
+	name: 'compare',
+	usage: 'pare compare ORIGINAL VARIANT… [--data FILE]… [--limit N]',
+	summary: 'How far each variant is from the original on the same inputs.',
+	details: `Without --data the inputs are made up, and the figures marked synthetic: they say how far two models are apart on noise, not how good one
+is. With labels (folders of pictures by class, an array named labels, IDX labels) top-1 is counted too.
+In JSON, variants[].outputs[] has name, n, cosine (mean over the inputs), worstCosine, sqnrDb (null where the outputs are equal or not numbers), maxAbs, and for
+classifiers agreement (share of equal answers) with its 95 % interval. Exit code 1 where a variant could not be run.`,
+	options: { data: { type: 'string', multiple: true }, limit: { type: 'string' } },
+	optionHelp: [
+		['--data FILE', 'inputs: .npz, .npy, IDX, pictures, a zip or folder of them; may be repeated'],
+		['--limit N', 'at most N inputs, spread evenly'],
+	],
+	run: async ({ args, terminal, signal }) => {
+		const [originalPath, ...variantPaths] = args.positionals;
+		if (originalPath === undefined || variantPaths.length === 0)
+			throw new UsageError('compare takes the original and at least one variant.');
+		const limit = args.count('limit');
+		const engine = await createNodeEngine();
+		const opened = await describe(originalPath, signal, true);
+		const { model } = opened;
+		const dataset = await openInputs({ engine, model, bytes: opened.bytesOf, data: args.texts('data'), limit, signal, terminal });
+		const { facts } = dataset;
+		const synthetic = facts.kind === 'synthetic';
+		const reference = await createReference({
+			engine,
+			original: opened.bytesOf,
+			examples: dataset,
+			dataset: { hash: facts.hash, synthetic },
+			...(limit !== undefined && { limit }),
+			signal,
+			onProgress: (fraction) => terminal.progress(fraction, 'Running the original'),
+		});
+		const compared: Compared[] = [];
+		for (const path of variantPaths) {
+			const { bytes, sha256, bytesOf } = await describe(path, signal, false);
+			const evaluation = await evaluate({
+				engine,
+				variant: { id: sha256, model: bytesOf },
+				reference,
+				examples: dataset,
+				signal,
+				onProgress: (fraction) => terminal.progress(fraction, `Running ${printable(path)}`),
+			});
+			compared.push({ path, bytes, sha256, evaluation });
+		}
+		const original = { path: originalPath, bytes: opened.bytes, sha256: opened.sha256 };
+		const document = {
+			runtime: engine.runtime,
+			target: { ...engine.target },
+			synthetic,
+			dataset: facts,
+			n: reference.indices.length,
+			original: { ...original, ...metricsOf(reference.evaluation) },
+			variants: compared.map(documentOf),
+		};
+		const failed = compared.some(({ evaluation }) => evaluation.failure);
+		const text = textOf(original, reference.evaluation, compared, facts.preprocessing, reference.indices.length, facts.skipped.length);
+		return { document, text, exit: failed ? exitCode.failed : exitCode.ok };
+	},
+};
+
+/** Opens a model to see that it is one; what remains is what the runtime needs. */
+async function describe(path: string, signal: AbortSignal, needsGraph: boolean) {
+	const file = await openModel(path, { signal });
+	try {
+		if (file.byteLength > runnableBytes) {
+			throw new WorkError(`${path} has ${bytesText(file.byteLength)}: too large for the runtime here.`, 'memory');
+		}
+		const sha256 = await hashModel(file, signal);
+		const bytesOf = modelBytes(
+			path,
+			file.external.map((entry) => ({ location: entry.location, path: entry.path })),
+		);
+		return { model: file.model, bytes: file.byteLength, sha256, bytesOf };
+	} finally {
+		// The original's graph is looked at later, but its weights are not.
+		if (!needsGraph) await file.close();
+		else signal.addEventListener('abort', () => void file.close(), { once: true });
+	}
+}
+
+function metricsOf({ metrics }: Evaluation) {
+	return Object.fromEntries(
+		metrics.map(({ metric, value, interval, n, difference }) => [
+			metric,
+			{
+				value,
+				interval,
+				n,
+				...(difference && { difference: difference.value, differenceInterval: difference.interval, pValue: difference.pValue }),
+			},
+		]),
+	);
+}
+
+function documentOf({ path, bytes, sha256, evaluation }: Compared): unknown {
+	return {
+		path,
+		bytes,
+		sha256,
+		outputs: evaluation.outputs.map(({ output, n, cosine, worstCosine, sqnrDb, maxAbs, agreement }) => ({
+			name: output,
+			n,
+			cosine,
+			worstCosine,
+			sqnrDb,
+			maxAbs,
+			...(agreement && { agreement: agreement.value, agreementInterval: agreement.interval, agreementN: agreement.n }),
+		})),
+		...metricsOf(evaluation),
+		...(evaluation.failure && { failure: evaluation.failure }),
+	};
+}
+
+const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
+
+function textOf(
+	original: { readonly path: string; readonly bytes: number },
+	own: Evaluation,
+	compared: readonly Compared[],
+	preprocessing: string,
+	n: number,
+	skipped: number,
+): string {
+	const rows: string[][] = [];
+	const top1 = (evaluation: Evaluation): string => {
+		const found = evaluation.metrics.find(({ metric }) => metric === 'top1');
+		return found ? percent(found.value) : '';
+	};
+	rows.push([printable(original.path), bytesText(original.bytes), '(original)', '', '', '', '', '', top1(own)]);
+	const failures: string[] = [];
+	for (const { path, bytes, evaluation } of compared) {
+		const { failure, outputs } = evaluation;
+		if (failure)
+			failures.push(`! ${printable(path)}: ${printable(failure.message)}${failure.advice ? ` ${printable(failure.advice)}` : ''}`);
+		if (outputs.length === 0) rows.push([printable(path), bytesText(bytes), 'could not run']);
+		outputs.forEach((output, i) => {
+			rows.push([
+				i === 0 ? printable(path) : '',
+				i === 0 ? bytesText(bytes) : '',
+				printable(output.output),
+				cosineText(output.cosine),
+				cosineText(output.worstCosine),
+				output.sqnrDb === null ? (output.maxAbs === 0 ? 'equal' : '-') : output.sqnrDb.toFixed(1),
+				output.maxAbs.toPrecision(3),
+				output.agreement ? percent(output.agreement.value) : '',
+				i === 0 ? top1(evaluation) : '',
+			]);
+		});
+	}
+	const titles = ['model', 'size', 'output', 'cosine', 'worst', 'SQNR dB', 'max abs', 'agreement', 'top-1'];
+	// Columns that nothing fills are left out.
+	const used = titles.map((_, i) => i < 3 || rows.some((row) => (row[i] ?? '') !== ''));
+	const columns = titles.map((title, i) => ({ title, right: i === 1 || i > 2 }));
+	const shown = table(
+		columns.filter((_, i) => used[i]),
+		rows.map((row) => titles.map((_, i) => row[i] ?? '').filter((_, i) => used[i])),
+	);
+	const notes = own.synthetic ? ['Synthetic inputs: distance on noise, not quality. Give --data for figures that mean something.'] : [];
+	const difference = compared.flatMap(({ path, evaluation }) =>
+		evaluation.metrics.flatMap(({ metric, difference: found }) =>
+			found && metric === 'top1'
+				? [
+						`${printable(path)}: top-1 ${(found.value * 100).toFixed(1)} points from the original [${found.interval.map((x) => (x * 100).toFixed(1)).join(', ')}]`,
+					]
+				: [],
+		),
+	);
+	const about = `${n} inputs, ${printable(preprocessing)}${skipped > 0 ? `; ${skipped} entries could not be read` : ''}`;
+	return `${[shown.trimEnd(), '', about, ...notes, ...difference, ...failures].join('\n')}\n`;
+}

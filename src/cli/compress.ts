@@ -1,0 +1,243 @@
+import type { Note, PassReport } from '../core/pass/pass.ts';
+import { runRecipe } from '../core/pass/pipeline.ts';
+import type { Recipe } from '../core/pass/recipe.ts';
+import { resolveRecipe } from '../core/pass/resolve.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { createNodeEngine } from '../engine/node/index.ts';
+import type { Engine } from '../engine/port.ts';
+import { engineProbe } from '../engine/probe.ts';
+import { passes } from '../passes/registry.ts';
+import type { Command, CommandContext } from './command.ts';
+import { UsageError, WorkError } from './failure.ts';
+import { openInputs } from './inputs.ts';
+import { type ModelFile, openModel } from './model-file.ts';
+import { recipeFrom, withSettings } from './recipe-argument.ts';
+import { modelBytes, runnableBytes } from './runtime-model.ts';
+import { bytesText, msText, printable } from './text.ts';
+import { isRefusal, type TrialRun, trialRun } from './trial-run.ts';
+import { checkOut, type WrittenVariant, writeVariant } from './variant-file.ts';
+
+/** Examples that passes measure the model on. */
+const probeExamples = 16;
+
+export const compress: Command = {
+	name: 'compress',
+	usage: 'pare compress MODEL --recipe FILE|PRESET -o OUT [--data FILE]… [--set pass.option=value]… [--no-run]',
+	summary: 'Applies a recipe and writes the result, after running it once.',
+	details: `The same recipe on the same file gives the same bytes as the page, unless --data lets a pass find its options by measuring;
+the recipe that came out of that is in the JSON and gives the same bytes anywhere.
+A recipe file is JSON: {"v": 1, "seed": 0, "steps": [{"pass": "float16", "options": {}}]}. See "pare presets" and "pare passes".
+A result that the runtime cannot load and run is not kept, unless --no-run says not to try. A model over ${bytesText(runnableBytes)} is
+too large for the runtime here: it is kept, and said to be untried.`,
+	options: {
+		recipe: { type: 'string', short: 'r' },
+		output: { type: 'string', short: 'o' },
+		data: { type: 'string', multiple: true },
+		set: { type: 'string', multiple: true },
+		'no-run': { type: 'boolean' },
+	},
+	optionHelp: [
+		['-r, --recipe FILE|PRESET', 'what to do'],
+		['-o, --output OUT', 'the .onnx file to write; weights over 2 GB go to weights.data beside it'],
+		['--data FILE', 'inputs to measure on: .npz, .npy, IDX, pictures, a zip or folder of them; may be repeated'],
+		['--set PASS.OPTION=VALUE', 'changes an option of the recipe; may be repeated'],
+		['--no-run', 'keep the result without having run it'],
+	],
+	run: async (context) => {
+		const { args, signal, terminal } = context;
+		const [path, ...more] = args.positionals;
+		const out = args.text('output');
+		const recipeArgument = args.text('recipe');
+		if (path === undefined || more.length > 0) throw new UsageError('compress takes one model.');
+		if (recipeArgument === undefined) throw new UsageError('compress needs --recipe.', 'Run "pare presets" for the names of recipes.');
+		if (out === undefined) throw new UsageError('compress needs -o, the file to write.');
+		const asked = withSettings(await recipeFrom(recipeArgument), args.texts('set'));
+		const file = await openModel(path, { signal, onProgress: (fraction) => terminal.progress(fraction, 'Reading the structure') });
+		try {
+			await checkOut(out, file);
+			return await compressFile(context, file, asked, out);
+		} finally {
+			await file.close();
+		}
+	},
+};
+
+async function compressFile(context: CommandContext, file: ModelFile, asked: Recipe, out: string) {
+	const { args, signal, terminal } = context;
+	const data = args.texts('data');
+	const run = !args.flag('no-run');
+	const original = modelBytes(file.path, file.external);
+	let engine: Engine | undefined;
+	let inputs: Dataset | undefined;
+	let recipe = asked;
+	let resolved: readonly Note[] = [];
+	if (data.length > 0) {
+		if (file.byteLength > runnableBytes) {
+			throw new WorkError(
+				`The model has ${bytesText(file.byteLength)}: too large for the runtime here, so nothing can be measured on --data.`,
+				'memory',
+				'Leave --data out.',
+			);
+		}
+		engine = await createNodeEngine();
+		inputs = await openInputs({ engine, model: file.model, bytes: original, data, signal, terminal });
+		const onProgress = (fraction: number): void => terminal.progress(fraction, 'Measuring on the inputs');
+		const probe = engineProbe(file.model, { engine, examples: inputs, limit: probeExamples, signal, onProgress });
+		({ recipe, notes: resolved } = await resolveRecipe(asked, file.model, probe, passes));
+	}
+	// Measuring leaves its traces in the graph: the recipe runs on the model as it lies in the file.
+	const fresh = data.length > 0 ? await openModel(file.path, { signal }) : file;
+	let written: WrittenVariant | undefined;
+	try {
+		const report = await runRecipe(fresh.model, recipe, passes, { signal, onProgress: (share, stage) => terminal.progress(share, stage) });
+		const onProgress = (fraction: number): void => terminal.progress(fraction, 'Computing and writing weights');
+		written = await writeVariant(fresh.model, { input: fresh, out, signal, onProgress });
+		const tooLarge = written.byteLength > runnableBytes || file.byteLength > runnableBytes;
+		let trial: TrialRun | undefined;
+		if (run && !tooLarge) {
+			engine ??= await createNodeEngine();
+			trial = await tryVariant(context, { engine, file, written, inputs, original });
+		}
+		await written.keep();
+		const untried = trial ? undefined : run ? 'too-large' : 'no-run';
+		return {
+			document: documentOf({ file, out, recipe, resolved, report, written, trial, untried }),
+			text: textOf({ file, out, recipe, resolved, report, written, trial, untried }),
+		};
+	} finally {
+		await written?.discard();
+		if (fresh !== file) await fresh.close();
+	}
+}
+
+interface TryOptions {
+	readonly engine: Engine;
+	readonly file: ModelFile;
+	readonly written: WrittenVariant;
+	readonly inputs: Dataset | undefined;
+	readonly original: ReturnType<typeof modelBytes>;
+}
+
+/** Runs what was written. Throws WorkError that says whose fault it is where that fails. */
+async function tryVariant(
+	{ args, signal, terminal }: CommandContext,
+	{ engine, file, written, inputs, original }: TryOptions,
+): Promise<TrialRun> {
+	const [main, ...data] = written.files;
+	const variant = modelBytes(
+		main?.path ?? '',
+		data.map(({ name, path }) => ({ location: name, path })),
+	);
+	let examples: Dataset;
+	try {
+		examples = inputs ?? (await openInputs({ engine, model: file.model, bytes: original, data: [], limit: 1, signal, terminal }));
+	} catch (error) {
+		if (signal.aborted || !(isRefusal(error) || (error as Error).name === 'DataError')) throw error;
+		throw new WorkError(
+			`The result was not kept, because it could not be tried: the original itself does not run here. ${(error as Error).message}`,
+			'original-does-not-run',
+			args.texts('data').length > 0
+				? 'Use --no-run to keep it all the same.'
+				: 'Give inputs with --data, or use --no-run to keep it untried.',
+			{ cause: error },
+		);
+	}
+	terminal.progress(0.5, 'Running the result once');
+	try {
+		return await trialRun(engine, variant, original, examples, inputs ? 'given' : 'synthetic', signal);
+	} catch (error) {
+		if (!isRefusal(error)) throw error;
+		throw new WorkError(
+			`The result was not kept, because the runtime cannot run it: ${error.message}`,
+			error.code,
+			error.advice || 'Change the recipe, or use --no-run to keep it all the same.',
+			{ cause: error },
+		);
+	}
+}
+
+interface Finished {
+	readonly file: ModelFile;
+	readonly out: string;
+	readonly recipe: Recipe;
+	readonly resolved: readonly Note[];
+	readonly report: readonly PassReport[];
+	readonly written: WrittenVariant;
+	readonly trial: TrialRun | undefined;
+	readonly untried: 'no-run' | 'too-large' | undefined;
+}
+
+function documentOf({ file, out, recipe, resolved, report, written, trial, untried }: Finished): unknown {
+	return {
+		model: { path: file.path, bytes: file.byteLength },
+		output: {
+			path: out,
+			bytes: written.byteLength,
+			sha256: written.sha256,
+			files: written.files.map(({ name, byteLength, sha256 }) => ({ name, bytes: byteLength, sha256 })),
+		},
+		bytesBefore: file.byteLength,
+		bytesAfter: written.byteLength,
+		recipe,
+		resolved,
+		passes: report,
+		run: trial ?? null,
+		...(untried && { untried }),
+	};
+}
+
+function textOf({ file, out, resolved, report, written, trial, untried }: Finished): string {
+	const times = file.byteLength / written.byteLength;
+	const size = times >= 1 ? `${times.toFixed(2)} times smaller` : `${(1 / times).toFixed(2)} times larger`;
+	const lines: string[] = [];
+	for (const pass of report) {
+		lines.push(`${pass.pass}: ${printable(pass.headline)}`);
+		lines.push(...groupedNotes(pass.notes).map((line) => `  ${line}`));
+	}
+	if (report.length === 0) lines.push('The recipe has no steps: the file is a copy.');
+	if (resolved.length > 0) lines.push('Found on the inputs:', ...groupedNotes(resolved).map((line) => `  ${line}`));
+	lines.push(
+		`${bytesText(file.byteLength)} -> ${bytesText(written.byteLength)} (${file.byteLength} -> ${written.byteLength} bytes, ${size})`,
+	);
+	if (trial) {
+		const inputs = trial.inputs === 'synthetic' ? 'synthetic inputs' : 'the first of the inputs';
+		lines.push(`Ran once on ${inputs} in ${trial.runtime}: loaded in ${msText(trial.loadMs)}, ran in ${msText(trial.runMs)}.`);
+		if (trial.notFinite > 0) {
+			lines.push(`! ${trial.notFinite} output values are infinite or not a number where the original's are finite: a value overflowed.`);
+		}
+		lines.push(...trial.notes.map((note) => `  ${printable(note)}`));
+	} else if (untried === 'too-large') {
+		lines.push(`! It was not run: over ${bytesText(runnableBytes)} is too large for the runtime here. Try it where it is to be used.`);
+	} else lines.push('! It was not run, as asked with --no-run.');
+	for (const { name, byteLength, sha256 } of written.files) {
+		lines.push(written.files.length > 1 ? `${sha256}  ${name}  ${bytesText(byteLength)}` : `SHA-256 ${sha256}`);
+	}
+	if (written.files.length > 1) lines.push(`SHA-256 of both ${written.sha256}`);
+	lines.push(`Written to ${out}`);
+	return `${lines.join('\n')}\n`;
+}
+
+const namesShown = 3;
+
+/** One line for each reason, most frequent first within its level; warnings before what was skipped. */
+function groupedNotes(notes: readonly Note[]): string[] {
+	const groups = new Map<string, { readonly level: Note['level']; readonly reason: string; readonly nodes: string[]; count: number }>();
+	for (const { level, reason, node } of notes) {
+		const key = `${level} ${reason}`;
+		let group = groups.get(key);
+		if (!group) {
+			group = { level, reason, nodes: [], count: 0 };
+			groups.set(key, group);
+		}
+		group.count += 1;
+		if (node !== undefined && group.nodes.length < namesShown) group.nodes.push(node);
+	}
+	const order: Record<Note['level'], number> = { warn: 0, skip: 1, info: 2 };
+	const mark: Record<Note['level'], string> = { warn: '! ', skip: 'left alone: ', info: '' };
+	return [...groups.values()]
+		.sort((a, b) => order[a.level] - order[b.level] || b.count - a.count)
+		.map(({ level, reason, nodes, count }) => {
+			const named = nodes.length > 0 ? ` [${nodes.join(', ')}${count > nodes.length ? `, ${count - nodes.length} more` : ''}]` : '';
+			return printable(`${mark[level]}${count > 1 ? `${count} x ` : ''}${reason}${named}`);
+		});
+}
