@@ -205,7 +205,10 @@ export function RecipeBuilder({ draft, canUndo, canRedo, onChange, onUndo, onRed
 										aria-label={`Duplicate ${title}`}
 										onClick={() => withSteps([...draft.steps.slice(0, index + 1), step, ...draft.steps.slice(index + 1)])}
 									>
-										⧉
+										<svg width="12" height="12" viewBox="0 0 12 12" fill="none" stroke="currentColor" aria-hidden="true">
+											<rect x="0.5" y="3.5" width="8" height="8" rx="1.5" />
+											<path d="M3.5 3.5V2A1.5 1.5 0 0 1 5 .5h5A1.5 1.5 0 0 1 11.5 2v5A1.5 1.5 0 0 1 10 8.5H8.5" />
+										</svg>
 									</button>
 									<button
 										type="button"
