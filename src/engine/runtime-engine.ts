@@ -19,7 +19,9 @@ export interface RuntimeHost {
 	readonly log: RuntimeLog;
 	readonly providers: readonly InferenceSession.ExecutionProviderConfig[];
 	/** Refuses a model before it reaches the runtime; throws EngineError. */
-	readonly admit?: (model: ModelBytes) => void;
+	readonly admit?: (model: ModelBytes) => Promise<void>;
+	/** Settles, with the browser's reason, when the device is lost. */
+	readonly lost?: Promise<string>;
 }
 
 /** The engine over one instance of onnxruntime-web. */
@@ -37,12 +39,20 @@ export class RuntimeEngine implements Engine {
 		this.threadsUsed = host.threadsUsed;
 		this.runtime = `onnxruntime-web ${host.runtime.env.versions.web ?? host.runtime.env.versions.common}`;
 		if (host.device !== undefined) this.device = host.device;
+		host.lost?.then((reason) => {
+			this.#broken ??= new EngineError(
+				'lost-device',
+				'The graphics device was lost while models were running. Figures of this run are not kept.',
+				reason,
+				'Try again. If it is lost again, the model asks more of this device than it gives: measure on WASM.',
+			);
+		});
 	}
 
 	async load(model: ModelBytes, options: LoadOptions = {}): Promise<Session> {
 		const { runtime, log, providers, admit } = this.#host;
 		this.#check();
-		admit?.(model);
+		await admit?.(model);
 		if (model.model.byteLength > modelLimitBytes) {
 			throw new EngineError(
 				'memory',
@@ -89,6 +99,8 @@ export class RuntimeEngine implements Engine {
 				placement: options.placement ? parsePlacement(captured.lines) : undefined,
 				failed: (error) => this.#failed(error, 'run'),
 				check: () => this.#check(),
+				lost: () => (this.#broken?.code === 'lost-device' ? this.#broken : undefined),
+				losing: this.#host.lost,
 			});
 		} catch (error) {
 			await session.release();
@@ -140,6 +152,9 @@ interface SessionFacts {
 	readonly placement: Session['placement'] | undefined;
 	readonly failed: (error: unknown) => EngineError;
 	readonly check: () => void;
+	/** The loss of the device, where it has happened. */
+	readonly lost: () => EngineError | undefined;
+	readonly losing: Promise<string> | undefined;
 }
 
 class RuntimeSession implements Session {
@@ -177,7 +192,7 @@ class RuntimeSession implements Session {
 		}
 		const names = fetches ?? this.outputs.map((port) => port.name);
 		try {
-			const results = await this.#quiet(() => this.#session.run(given, names));
+			const results = await this.#quiet(() => this.#orLoss(this.#session.run(given, names)));
 			const data: Record<string, TensorData> = {};
 			for (const name of names) {
 				const tensor = results[name];
@@ -185,10 +200,25 @@ class RuntimeSession implements Session {
 				data[name] = await fromRuntimeTensor(tensor);
 				tensor.dispose();
 			}
+			// A lost device can answer with zeros before it says so.
+			const lost = this.#facts.lost();
+			if (lost) throw lost;
 			return data;
 		} catch (error) {
 			throw this.#facts.failed(error);
 		}
+	}
+
+	/** A run on a lost device may never settle. */
+	async #orLoss<T>(run: Promise<T>): Promise<T> {
+		const { losing } = this.#facts;
+		if (!losing) return run;
+		return Promise.race([
+			run,
+			losing.then((): never => {
+				throw this.#facts.lost() ?? new EngineError('lost-device', 'The graphics device was lost.');
+			}),
+		]);
 	}
 
 	/** A session made for its placement log keeps logging: what it says later is dropped. */

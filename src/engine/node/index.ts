@@ -3,6 +3,7 @@ import { engineError } from '../failures.ts';
 import type { Engine } from '../port.ts';
 import { RuntimeEngine } from '../runtime-engine.ts';
 import type { RuntimeLog } from '../runtime-log.ts';
+import { warmUp } from '../warm-up.ts';
 
 let engine: Promise<Engine> | undefined;
 
@@ -22,12 +23,14 @@ async function start(): Promise<Engine> {
 	const runtime = await import('onnxruntime-web/wasm');
 	runtime.env.wasm.numThreads = 1;
 	runtime.env.logLevel = 'error';
+	const providers = ['wasm'];
+	await warmUp({ runtime, providers });
 	return new RuntimeEngine({
 		runtime,
 		target: { backend: 'wasm', threads: 1 },
 		threadsUsed: 1,
 		log: nodeLog,
-		providers: ['wasm'],
+		providers,
 	});
 }
 
