@@ -305,6 +305,10 @@ export function createOpening(context: Context, studies: Studies): Opening {
 					inputs.length > 0 ? { kind: 'files', files: inputs, sample: true } : undefined,
 					signal,
 				);
+				signal.throwIfAborted();
+				if (!get().study || get().readOnly) return;
+				const { standardSet } = await import('../passes/standard-set.ts');
+				await get().runRecipes(standardSet());
 			} catch (error) {
 				fail(error);
 			}

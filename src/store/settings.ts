@@ -14,7 +14,7 @@ export const defaultSettings: Settings = {
 	targets: [{ backend: 'wasm', threads: 1 }],
 	memoryBudgetBytes: 2_000_000_000,
 	rounds: 20,
-	maxExamples: 256,
+	maxExamples: 512,
 };
 
 /** Targets that this device can run, in the order in which they are measured: the reference first. */
