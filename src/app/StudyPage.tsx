@@ -192,8 +192,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 				{tab === 'chart' && (
 					<>
 						{environments}
-						{fresh && recipes}
-						{chart}
+						{fresh ? recipes : chart}
 						{panel}
 					</>
 				)}
@@ -218,8 +217,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 			</div>
 			<div className="column">
 				{environments}
-				{fresh && recipes}
-				{chart}
+				{fresh ? recipes : chart}
 				{table}
 			</div>
 			<div className="column panel-column">

@@ -36,7 +36,9 @@ export function DataCard({ dataset, readOnly, onAdd }: DataCardProps) {
 					<p className="muted">
 						{dataset.kind === 'synthetic'
 							? 'Random inputs of the right shapes: they show how close a variant stays to the original, not how accurate it is. Add your own examples for that.'
-							: dataset.preprocessing}
+							: dataset.preprocessing === 'as given'
+								? 'Fed to the model as they are, without preprocessing.'
+								: dataset.preprocessing}
 					</p>
 					{dataset.skipped.length > 0 && (
 						<details>

@@ -38,7 +38,7 @@ export function SelectedPanel(props: SelectedPanelProps) {
 				<h2 id="selected-title" className="headline">
 					{name}
 				</h2>
-				<p className="muted">{sentenceOf(study, selected)}.</p>
+				<p className="muted">{sentenceOf(study, selected).replace(/\.?$/, '.')}</p>
 				<dl className="three">
 					<div>
 						<dt>size</dt>
