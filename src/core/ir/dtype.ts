@@ -75,6 +75,11 @@ export function dtypeFromCode(code: number): DType | undefined {
 	return BY_CODE.get(code);
 }
 
+/** Whether a text is the name of an element type. */
+export function isDType(text: string): text is DType {
+	return Object.hasOwn(FACTS, text);
+}
+
 export function dtypeCode(dtype: DType): number {
 	return FACTS[dtype].code;
 }
