@@ -193,9 +193,13 @@ export function TradeOffChart({
 
 /** Units stand in the axis label; ticks keep the number alone. */
 function tickText(axis: Axis, value: number): string {
-	return axis
-		.format(value)
-		.replace(/\s(kB|MB|GB|ms|dB|%)$/u, (_, unit: string) => (unit === 'kB' || unit === 'GB' ? ` ${unit}` : ''))
+	const text = axis.format(value);
+	const short = (amount: number): string => amount.toLocaleString(undefined, { maximumSignificantDigits: 4 });
+	// One unit along the whole axis: 0.3, 1 and 2 MB, never 300 kB beside 1.
+	if (/\s?[kMG]?B$/u.test(text) && !text.endsWith('dB')) return short(value / 1e6);
+	if (text.endsWith(' ms')) return short(value);
+	return text
+		.replace(/\s(dB|%)$/u, '')
 		.replace(/([.,]\d*?)0+(?=\s|$)/u, '$1')
 		.replace(/[.,](?=\s|$)/u, '');
 }

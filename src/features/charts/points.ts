@@ -29,7 +29,11 @@ export interface Budget {
 
 /** Marks of all variants that were measured on both axes, cheapest first. */
 export function pointsOf(study: Study, xAxis: Axis, yAxis: Axis, budget: Budget = {}): Point[] {
-	const ids: { id: VariantId; name: string; family: Family }[] = study.variants.map(({ id, name, family }) => ({ id, name, family }));
+	const ids: { id: VariantId; name: string; family: Family }[] = study.variants.map(({ id, name, family }) => ({
+		id,
+		name: id === 'original' ? 'original' : name,
+		family,
+	}));
 	if (!ids.some(({ id }) => id === 'original')) ids.unshift({ id: 'original', name: 'original', family: 'original' });
 	const measured = ids.flatMap((variant) => {
 		const x = xAxis.figure(variant.id);

@@ -27,7 +27,9 @@ export function JobBar({ jobs, onCancel, onCancelAll }: JobBarProps) {
 				<aside className="job-bar no-print" aria-label="Work in progress">
 					<span className="job-what">
 						{running.title}
-						{running.detail ? <span className="muted"> {running.detail}</span> : null}
+						{running.detail && !running.title.toLowerCase().includes(running.detail.toLowerCase()) ? (
+							<span className="muted"> {running.detail}</span>
+						) : null}
 					</span>
 					<div
 						className={`job-track${running.fraction === undefined ? ' unknown' : ''}`}
