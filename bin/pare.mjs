@@ -50,7 +50,7 @@ async function build() {
 			sourcemap: 'inline',
 			sourcesContent: false,
 			metafile: true,
-			logLevel: 'error',
+			logLevel: 'silent',
 		});
 		const paths = [...Object.keys(metafile.inputs), 'package-lock.json', 'bin/pare.mjs'].map((path) => relative(root, resolve(root, path)));
 		const inputs = Object.fromEntries(paths.map((path) => [path, fingerprint(path)]));

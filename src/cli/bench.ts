@@ -34,7 +34,7 @@ many rounds as fit 20 s, at most ${usualRounds}. Exit code 1 where a model could
 		const opened: ModelFile[] = [];
 		try {
 			for (const path of paths) {
-				const file = await openModel(path, { signal });
+				const file = await openModel(path, { whole: true, signal });
 				opened.push(file);
 				if (file.byteLength > runnableBytes) {
 					throw new WorkError(`${path} has ${bytesText(file.byteLength)}: too large for the runtime here.`, 'memory');

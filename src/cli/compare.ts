@@ -80,7 +80,7 @@ classifiers agreement (share of equal answers) with its 95 % interval. Exit code
 
 /** Opens a model to see that it is one; what remains is what the runtime needs. */
 async function describe(path: string, signal: AbortSignal, needsGraph: boolean) {
-	const file = await openModel(path, { signal });
+	const file = await openModel(path, { whole: true, signal });
 	try {
 		if (file.byteLength > runnableBytes) {
 			throw new WorkError(`${path} has ${bytesText(file.byteLength)}: too large for the runtime here.`, 'memory');

@@ -3,8 +3,9 @@ import { runRecipe } from '../core/pass/pipeline.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import { resolveRecipe } from '../core/pass/resolve.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { DataError } from '../data/errors.ts';
 import { createNodeEngine } from '../engine/node/index.ts';
-import type { Engine } from '../engine/port.ts';
+import { type Engine, EngineError } from '../engine/port.ts';
 import { engineProbe } from '../engine/probe.ts';
 import { passes } from '../passes/registry.ts';
 import type { Command, CommandContext } from './command.ts';
@@ -14,7 +15,7 @@ import { type ModelFile, openModel } from './model-file.ts';
 import { recipeFrom, withSettings } from './recipe-argument.ts';
 import { modelBytes, runnableBytes } from './runtime-model.ts';
 import { bytesText, msText, printable } from './text.ts';
-import { isRefusal, type TrialRun, trialRun } from './trial-run.ts';
+import { runsAtAll, type TrialRun, trialRun } from './trial-run.ts';
 import { checkOut, type WrittenVariant, writeVariant } from './variant-file.ts';
 
 /** Examples that passes measure the model on. */
@@ -52,7 +53,11 @@ too large for the runtime here: it is kept, and said to be untried.`,
 		if (recipeArgument === undefined) throw new UsageError('compress needs --recipe.', 'Run "pare presets" for the names of recipes.');
 		if (out === undefined) throw new UsageError('compress needs -o, the file to write.');
 		const asked = withSettings(await recipeFrom(recipeArgument), args.texts('set'));
-		const file = await openModel(path, { signal, onProgress: (fraction) => terminal.progress(fraction, 'Reading the structure') });
+		const file = await openModel(path, {
+			whole: true,
+			signal,
+			onProgress: (fraction) => terminal.progress(fraction, 'Reading the structure'),
+		});
 		try {
 			await checkOut(out, file);
 			return await compressFile(context, file, asked, out);
@@ -86,7 +91,7 @@ async function compressFile(context: CommandContext, file: ModelFile, asked: Rec
 		({ recipe, notes: resolved } = await resolveRecipe(asked, file.model, probe, passes));
 	}
 	// Measuring leaves its traces in the graph: the recipe runs on the model as it lies in the file.
-	const fresh = data.length > 0 ? await openModel(file.path, { signal }) : file;
+	const fresh = data.length > 0 ? await openModel(file.path, { whole: true, signal }) : file;
 	let written: WrittenVariant | undefined;
 	try {
 		const report = await runRecipe(fresh.model, recipe, passes, { signal, onProgress: (share, stage) => terminal.progress(share, stage) });
@@ -120,7 +125,7 @@ interface TryOptions {
 
 /** Runs what was written. Throws WorkError that says whose fault it is where that fails. */
 async function tryVariant(
-	{ args, signal, terminal }: CommandContext,
+	{ signal, terminal }: CommandContext,
 	{ engine, file, written, inputs, original }: TryOptions,
 ): Promise<TrialRun> {
 	const [main, ...data] = written.files;
@@ -128,29 +133,23 @@ async function tryVariant(
 		main?.path ?? '',
 		data.map(({ name, path }) => ({ location: name, path })),
 	);
-	let examples: Dataset;
-	try {
-		examples = inputs ?? (await openInputs({ engine, model: file.model, bytes: original, data: [], limit: 1, signal, terminal }));
-	} catch (error) {
-		if (signal.aborted || !(isRefusal(error) || (error as Error).name === 'DataError')) throw error;
-		throw new WorkError(
-			`The result was not kept, because it could not be tried: the original itself does not run here. ${(error as Error).message}`,
-			'original-does-not-run',
-			args.texts('data').length > 0
-				? 'Use --no-run to keep it all the same.'
-				: 'Give inputs with --data, or use --no-run to keep it untried.',
-			{ cause: error },
-		);
-	}
 	terminal.progress(0.5, 'Running the result once');
+	const options = { engine, variant, original, model: file.model, examples: inputs, signal };
 	try {
-		return await trialRun(engine, variant, original, examples, inputs ? 'given' : 'synthetic', signal);
+		return await trialRun(options);
 	} catch (error) {
-		if (!isRefusal(error)) throw error;
+		const refused = error instanceof EngineError ? error.code !== 'unavailable' : error instanceof DataError;
+		if (signal.aborted || !refused) throw error;
+		const { code, message, advice } = error as EngineError | DataError;
+		terminal.progress(0.8, 'Running the original once');
+		if (await runsAtAll(options)) {
+			const keep = 'Change the recipe, or use --no-run to keep it all the same.';
+			throw new WorkError(`The result was not kept, because it does not run: ${message}`, code, advice || keep, { cause: error });
+		}
 		throw new WorkError(
-			`The result was not kept, because the runtime cannot run it: ${error.message}`,
-			error.code,
-			error.advice || 'Change the recipe, or use --no-run to keep it all the same.',
+			`The result was not kept, because it could not be tried: the original does not run here either. ${message}`,
+			'original-does-not-run',
+			inputs ? 'Use --no-run to keep it untried.' : 'Give inputs with --data, or use --no-run to keep it untried.',
 			{ cause: error },
 		);
 	}

@@ -1,7 +1,8 @@
 import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import type { Model } from '../core/ir/model.ts';
-import { externalFiles, externalLocations } from '../core/onnx/external.ts';
+import { MissingData } from '../core/onnx/errors.ts';
+import { externalFiles, externalLocations, missingExternalData } from '../core/onnx/external.ts';
 import { readModel } from '../core/onnx/read.ts';
 import { assertOnnx } from '../core/onnx/sniff.ts';
 import { InputError } from './failure.ts';
@@ -22,6 +23,8 @@ export interface ModelFile {
 }
 
 export interface OpenOptions {
+	/** Throw MissingData where weights are not beside the model; else they are only missing when they are asked for. */
+	readonly whole?: boolean | undefined;
 	readonly signal?: AbortSignal | undefined;
 	readonly onProgress?: ((fraction: number) => void) | undefined;
 }
@@ -49,7 +52,7 @@ export function unreadable(path: string, error: unknown): InputError {
 }
 
 /** Reads the structure of a model; weights stay in their files. Throws InputError and ModelError. */
-export async function openModel(path: string, { signal, onProgress }: OpenOptions = {}): Promise<ModelFile> {
+export async function openModel(path: string, { whole, signal, onProgress }: OpenOptions = {}): Promise<ModelFile> {
 	const name = basename(path);
 	const opened: FileSource[] = [];
 	const close = async (): Promise<void> => {
@@ -72,6 +75,10 @@ export async function openModel(path: string, { signal, onProgress }: OpenOption
 		if (external.length > 0) {
 			const lookup = externalFiles(external.map((file) => ({ name: file.location, source: file.source })));
 			model = await readModel(source, { ...read, external: lookup });
+		}
+		const missing = whole ? missingExternalData(model) : [];
+		if (missing.length > 0) {
+			throw new MissingData(`${name} keeps weights in ${missing.map((file) => `"${file}"`).join(', ')}, which is not beside it.`, missing);
 		}
 		const byteLength = external.reduce((sum, file) => sum + file.source.size, source.size);
 		return { path, name, model, source, external, byteLength, close };

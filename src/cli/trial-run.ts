@@ -1,6 +1,10 @@
+import type { Model } from '../core/ir/model.ts';
+import type { Feeds } from '../core/ir/tensor-data.ts';
 import type { Examples } from '../core/study/examples.ts';
-import { numbersOf } from '../engine/outputs.ts';
-import { type Engine, EngineError, type ModelBytes } from '../engine/port.ts';
+import { idLimits } from '../data/id-limits.ts';
+import { syntheticDataset } from '../data/synthetic.ts';
+import { numbersOf, type Outputs } from '../engine/outputs.ts';
+import { type Engine, EngineError, type ModelBytes, type Session } from '../engine/port.ts';
 
 /** What running a written variant once has shown. */
 export interface TrialRun {
@@ -8,54 +12,86 @@ export interface TrialRun {
 	readonly inputs: 'synthetic' | 'given';
 	readonly loadMs: number;
 	readonly runMs: number;
-	/** Elements of float outputs that are infinite or not a number, where the original's on the same inputs are not. */
+	/** Elements of outputs that are infinite or not a number, where the original's on the same inputs are not. */
 	readonly notFinite: number;
 	/** What the runtime did on its own account when loading. */
 	readonly notes: readonly string[];
 }
 
-/** Loads and runs a model once on the first example. Throws EngineError. */
-export async function trialRun(
-	engine: Engine,
-	variant: () => Promise<ModelBytes>,
-	original: () => Promise<ModelBytes>,
-	examples: Examples,
-	inputs: TrialRun['inputs'],
-	signal: AbortSignal,
-): Promise<TrialRun> {
-	const { feeds } = await examples.example(0, signal);
-	signal.throwIfAborted();
+export interface TrialOptions {
+	readonly engine: Engine;
+	readonly variant: () => Promise<ModelBytes>;
+	readonly original: () => Promise<ModelBytes>;
+	/** The original's graph: says how large ids may be. */
+	readonly model: Model;
+	/** The person's inputs; without them some are made up. */
+	readonly examples: Examples | undefined;
+	readonly signal: AbortSignal;
+}
+
+/** Loads and runs a model once. The original is only loaded where the outputs look wrong. Throws EngineError and DataError. */
+export async function trialRun({ engine, variant, original, model, examples, signal }: TrialOptions): Promise<TrialRun> {
 	const session = await engine.load(await variant());
 	try {
+		const given = (await examples?.example(0, signal))?.feeds;
+		const fits = given !== undefined && session.inputs.every(({ name, dtype }) => given[name]?.dtype === dtype);
+		const feeds = fits ? given : await madeUp(session, model, signal);
+		signal.throwIfAborted();
 		const started = performance.now();
 		const outputs = await session.run(feeds);
 		const runMs = performance.now() - started;
 		let notFinite = countNotFinite(outputs);
-		if (notFinite > 0) {
-			// Only worth a word where the original does better.
-			signal.throwIfAborted();
-			const reference = await engine.load(await original());
-			try {
-				notFinite = Math.max(0, notFinite - countNotFinite(await reference.run(feeds)));
-			} finally {
-				await reference.release();
-			}
-		}
+		// Only worth a word where the original does better.
+		if (notFinite > 0) notFinite = Math.max(0, notFinite - (await originalNotFinite(engine, original, feeds)));
+		const inputs = fits ? 'given' : 'synthetic';
 		return { runtime: engine.runtime, inputs, loadMs: session.loadMs, runMs, notFinite, notes: session.notes };
 	} finally {
 		await session.release();
 	}
 }
 
-function countNotFinite(outputs: Awaited<ReturnType<Awaited<ReturnType<Engine['load']>>['run']>>): number {
+/** Whether a model loads and runs on inputs of its own. */
+export async function runsAtAll({ engine, original, model, examples, signal }: TrialOptions): Promise<boolean> {
+	try {
+		const session = await engine.load(await original());
+		try {
+			const given = (await examples?.example(0, signal))?.feeds;
+			await session.run(given ?? (await madeUp(session, model, signal)));
+			return true;
+		} finally {
+			await session.release();
+		}
+	} catch (error) {
+		if (signal.aborted) throw error;
+		return false;
+	}
+}
+
+async function madeUp(session: Session, model: Model, signal: AbortSignal): Promise<Feeds> {
+	const target = { inputs: session.inputs, outputs: session.outputs, idLimits: idLimits(model) };
+	const made = await syntheticDataset(target, { seed: 1, n: 1, trial: (feeds) => session.run(feeds), signal });
+	return (await made.example(0)).feeds;
+}
+
+async function originalNotFinite(engine: Engine, original: () => Promise<ModelBytes>, feeds: Feeds): Promise<number> {
+	try {
+		const session = await engine.load(await original());
+		try {
+			return countNotFinite(await session.run(feeds));
+		} finally {
+			await session.release();
+		}
+	} catch (error) {
+		// Inputs of other types than the original's, or an original that does not run: nothing to excuse the variant with.
+		if (error instanceof EngineError) return 0;
+		throw error;
+	}
+}
+
+function countNotFinite(outputs: Outputs): number {
 	let count = 0;
 	for (const tensor of Object.values(outputs)) {
 		for (const value of numbersOf(tensor) ?? []) if (!Number.isFinite(value)) count += 1;
 	}
 	return count;
-}
-
-/** Whether a failure is the runtime's word on a model, rather than a fault elsewhere. */
-export function isRefusal(error: unknown): error is EngineError {
-	return error instanceof EngineError && error.code !== 'unavailable';
 }
