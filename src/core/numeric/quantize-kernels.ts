@@ -68,19 +68,19 @@ export function encode(params: QuantParams, values: Float32Array, from: number, 
 		if (each && own) {
 			for (let i = start, k = group; i < end; i++, k++) {
 				const code = roundHalfEven(Math.fround(values[i]! / scales[k]!)) + own[k]!;
-				out[i] = code < min ? min : code > max ? max : code;
+				out[i] = code < min ? min : Math.min(code, max);
 			}
 		} else if (each) {
 			for (let i = start, k = group; i < end; i++, k++) {
 				const code = roundHalfEven(Math.fround(values[i]! / scales[k]!)) + common;
-				out[i] = code < min ? min : code > max ? max : code;
+				out[i] = code < min ? min : Math.min(code, max);
 			}
 		} else {
 			const scale = scales[group]!;
 			const zero = own ? own[group]! : common;
 			for (let i = start; i < end; i++) {
 				const code = roundHalfEven(Math.fround(values[i]! / scale)) + zero;
-				out[i] = code < min ? min : code > max ? max : code;
+				out[i] = code < min ? min : Math.min(code, max);
 			}
 		}
 	});

@@ -87,7 +87,7 @@ function measure(values: Float32Array, count: number, range: CodeRange, scale: n
 	for (let i = 0; i < count; i++) {
 		const x = values[i]!;
 		let code = roundHalfEven(x * inverse);
-		code = code < min ? min : code > max ? max : code;
+		code = code < min ? min : Math.min(code, max);
 		const difference = x - code * scale;
 		error += difference * difference;
 		product += x * code;

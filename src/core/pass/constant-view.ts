@@ -71,7 +71,7 @@ export async function constantView(value: Value | null, depth = 0): Promise<Cons
 	const stored = storedTensor(value);
 	if (stored) return { tensor: stored, roots: [{ value, axes: stored.dims.map((_, axis) => axis) }], key: valueKey(value) };
 	const node = value.producer;
-	if (!node || node.domain !== '' || !MOVES_DATA.has(node.op)) return undefined;
+	if (node?.domain !== '' || !MOVES_DATA.has(node.op)) return undefined;
 	if (node.op === 'Concat') return concatView(node, depth);
 	const data = await constantView(node.input(0), depth + 1);
 	if (!data) return undefined;
@@ -104,7 +104,7 @@ export function isStored(value: Value | null, depth = 0): boolean {
 	if (!value || depth > DEEPEST) return false;
 	if (storedTensor(value)) return true;
 	const node = value.producer;
-	if (!node || node.domain !== '' || !MOVES_DATA.has(node.op)) return false;
+	if (node?.domain !== '' || !MOVES_DATA.has(node.op)) return false;
 	return node.op === 'Concat' ? node.inputs.every((input) => isStored(input, depth + 1)) : isStored(node.input(0), depth + 1);
 }
 

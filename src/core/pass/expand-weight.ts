@@ -93,6 +93,8 @@ export function addCastMul(
 	quantized: QuantizedTensor,
 	place: Place,
 	reshapeTo: readonly number[] | undefined,
+	/** Codes and broadcasting scales that are stored already. */
+	stored?: { readonly codes: Value; readonly scales: Value },
 ): Value {
 	const { granularity, block, scaleDims, length } = quantized.params.grouping;
 	const { dims } = quantized.codes;
@@ -114,8 +116,8 @@ export function addCastMul(
 		return node.output();
 	};
 	const toFloat = { to: attribute.int(1) };
-	const scales = scaleValue(graph, `${name}_s`, quantized, broadcast, place);
-	const codes = graph.addInitializer(`${name}_q`, tensor);
+	const scales = stored?.scales ?? scaleValue(graph, `${name}_s`, quantized, broadcast, place);
+	const codes = stored?.codes ?? graph.addInitializer(`${name}_q`, tensor);
 	let value = append('c', { op: 'Cast', inputs: [codes], attributes: toFloat });
 	const zeroTensor = zeroPointTensor(quantized);
 	if (zeroTensor) {

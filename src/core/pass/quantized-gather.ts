@@ -3,7 +3,7 @@ import type { Node, Value } from '../ir/graph.ts';
 import { int64Tensor } from '../ir/tensor.ts';
 import { reshapedTensor } from '../numeric/derived-tensor.ts';
 import type { QuantizedTensor } from '../numeric/quantize-tensor.ts';
-import { namedNode, placeBeside, scaleValue } from './expand-weight.ts';
+import { namedNode, type Place, scaleValue } from './expand-weight.ts';
 
 /** A quantized table that Gather nodes can share: int8 codes, and float32 scales that broadcast over what is looked up. */
 export interface CodeTable {
@@ -17,11 +17,10 @@ export interface CodeTable {
  * Stores symmetric codes in the graph where the table stands: one scale for each index of `axis`, or, for a table of rows
  * [V, D] quantized in blocks along D, codes [V, D / block, block] and scales [V, D / block, 1].
  */
-export function addCodeTable(table: Value, quantized: QuantizedTensor, axis: number): CodeTable {
+export function addCodeTable(table: Value, quantized: QuantizedTensor, axis: number, place: Place): CodeTable {
 	const { graph } = table;
 	const { codes } = quantized;
 	const { granularity, block } = quantized.params.grouping;
-	const place = placeBeside(table);
 	if (granularity.kind !== 'block') {
 		const dims = codes.dims.map((dim, index) => (index === axis ? dim : 1));
 		return {

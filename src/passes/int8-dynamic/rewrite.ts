@@ -8,7 +8,7 @@ import { tensorType } from '../../core/ir/type.ts';
 import type { Granularity } from '../../core/numeric/quantize-groups.ts';
 import { type QuantizedTensor, type QuantScheme, quantizeTensor, readFloats } from '../../core/numeric/quantize-tensor.ts';
 import { type ConstantView, transposeView } from '../../core/pass/constant-view.ts';
-import { quantizedBytes } from '../../core/pass/expand-weight.ts';
+import { placeBeside, quantizedBytes } from '../../core/pass/expand-weight.ts';
 import type { Note } from '../../core/pass/pass.ts';
 import { addCodeTable, type CodeTable, gatherCodes } from '../../core/pass/quantized-gather.ts';
 import type { Options } from './options.ts';
@@ -169,7 +169,7 @@ export class Rewriter {
 			table = (async () => {
 				const quantized = await this.#quantize(node, view, { kind: 'axis', axis }, 'int8', true);
 				const value = node.input(0);
-				return quantized && value ? addCodeTable(value, quantized, axis) : undefined;
+				return quantized && value ? addCodeTable(value, quantized, axis, placeBeside(value)) : undefined;
 			})();
 			this.#tables.set(key, table);
 		}

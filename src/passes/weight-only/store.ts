@@ -7,9 +7,9 @@ import { toMatMulNBits } from '../../core/numeric/matmul-nbits.ts';
 import type { QuantDType } from '../../core/numeric/quantize.ts';
 import { type QuantizedTensor, type QuantScheme, quantizeTensor } from '../../core/numeric/quantize-tensor.ts';
 import { constantView } from '../../core/pass/constant-view.ts';
-import { addCastMul, addDequantizeLinear, placeBeside, quantizedBytes, scaleValue } from '../../core/pass/expand-weight.ts';
+import { addCastMul, addDequantizeLinear, type Place, placeBeside, quantizedBytes, scaleValue } from '../../core/pass/expand-weight.ts';
 import type { Note } from '../../core/pass/pass.ts';
-import { addCodeTable, gatherCodes } from '../../core/pass/quantized-gather.ts';
+import { addCodeTable, type CodeTable, gatherCodes } from '../../core/pass/quantized-gather.ts';
 import { dropUnused, readersOf } from '../../core/pass/weights.ts';
 import type { Options } from './options.ts';
 import type { Plan } from './plan.ts';
@@ -40,7 +40,7 @@ export async function store(
 			const quantized = await quantizeTensor(plan.tensor, scheme(plan, options, 'int8', true), signal);
 			if (!quantized) return skip(NOT_FINITE);
 			if (quantizedBytes(quantized) >= plan.tensor.byteLength) return skip(NOT_SMALLER);
-			gatherRows(plan, quantized);
+			gatherRows(plan, quantized, placeBeside(plan.value));
 			dropUnused(plan.value);
 			return 'table';
 		}
@@ -61,16 +61,21 @@ export async function store(
 			const quantized = await quantizeTensor(tensor, scheme(plan, options, dtype, symmetric), signal);
 			if (!quantized) return skip(NOT_FINITE);
 			if (quantizedBytes(quantized) >= plan.tensor.byteLength) return skip(NOT_SMALLER);
-			if (plan.granularity.kind === 'axis') gatherRows(plan, quantized);
 			const { value } = plan;
 			const { graph } = value;
+			const place = placeBeside(value);
+			const reshapeTo = plan.matrix ? plan.tensor.dims : undefined;
+			const table = plan.granularity.kind === 'axis' ? gatherRows(plan, quantized, place) : undefined;
 			if (readersOf(value).length > 0) {
-				const expand = cast ? addCastMul : addDequantizeLinear;
-				const expanded = expand(graph, value.name, quantized, placeBeside(value), plan.matrix ? plan.tensor.dims : undefined);
+				// A table that Gathers look up stands there already; what else reads it shares its codes.
+				const expanded =
+					cast || table
+						? addCastMul(graph, value.name, quantized, place, reshapeTo, table)
+						: addDequantizeLinear(graph, value.name, quantized, place, reshapeTo);
 				graph.replaceUses(value, expanded);
 			}
 			dropUnused(value);
-			return cast ? 'cast' : 'dequantize';
+			return cast || table ? 'cast' : 'dequantize';
 		}
 	}
 }
@@ -88,12 +93,13 @@ function scheme(plan: Plan, options: StoreOptions, dtype: QuantDType, symmetric:
 }
 
 /** Gathers that read the value itself look rows of codes up; others are served by the expanded value. */
-function gatherRows(plan: Plan, quantized: QuantizedTensor): void {
+function gatherRows(plan: Plan, quantized: QuantizedTensor, place: Place): CodeTable | undefined {
 	const axis = plan.granularity.kind === 'axis' ? plan.granularity.axis : 0;
 	const gathers = plan.readers.filter(({ node, direct, channel }) => node.op === 'Gather' && direct && channel === axis);
-	if (gathers.length === 0) return;
-	const table = addCodeTable(plan.value, quantized, axis);
+	if (gathers.length === 0) return undefined;
+	const table = addCodeTable(plan.value, quantized, axis, place);
 	for (const { node } of gathers) gatherCodes(node, table);
+	return table;
 }
 
 function gatherBlocks(model: Model, plan: Plan, quantized: QuantizedTensor): void {
@@ -153,7 +159,7 @@ async function storeNBits(
 	const { graph } = value;
 	for (const { node, index } of plan.readers) {
 		const view = await constantView(node.input(index));
-		if (!view || view.tensor.dims.length !== 2 || view.roots.length !== 1) {
+		if (view?.tensor.dims.length !== 2 || view.roots.length !== 1) {
 			return skip(`${node.label} reads it in a form that MatMulNBits has not`);
 		}
 		views.push({ node, key: view.key });
