@@ -1,5 +1,6 @@
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { DatasetFacts, Failure, ModelFacts, Study, Variant } from '../core/study/study.ts';
+import { standardSet } from '../passes/standard-set.ts';
 import type { InputsRef } from '../workers/engine-protocol.ts';
 import { CallFailed, toFailure } from '../workers/failure.ts';
 import type { ModelFiles, NamedBlob } from '../workers/protocol.ts';
@@ -307,7 +308,6 @@ export function createOpening(context: Context, studies: Studies): Opening {
 				);
 				signal.throwIfAborted();
 				if (!get().study || get().readOnly) return;
-				const { standardSet } = await import('../passes/standard-set.ts');
 				await get().runRecipes(standardSet());
 			} catch (error) {
 				fail(error);
