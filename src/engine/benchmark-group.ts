@@ -10,8 +10,9 @@ import { profileByOperator } from './runtime-log.ts';
 const minRounds = 10;
 const fewestRounds = 3;
 const mostWarmUpRuns = 40;
-/** Profiled runs whose times are averaged. */
+/** Profiled runs whose times are averaged, after a cold one; a slow model has one. */
 const profiledRuns = 3;
+const slowMs = 500;
 
 interface Entry {
 	readonly model: BenchmarkModel;
@@ -255,8 +256,11 @@ export class GroupMeasurement {
 			try {
 				const session = await engine.load(await model.model(), { profile: true, placement: true });
 				try {
-					for (let i = 0; i < profiledRuns; i++) await session.run(feeds);
-					const profile = profileByOperator(await session.endProfile(), profiledRuns);
+					for (let i = 0; i < 1 + (run.medianMs > slowMs ? 1 : profiledRuns); i++) {
+						signal?.throwIfAborted();
+						await session.run(feeds);
+					}
+					const profile = profileByOperator(await session.endProfile());
 					runs[index] = {
 						...run,
 						...(session.placement && session.placement.length > 0 && { placement: session.placement }),

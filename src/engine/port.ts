@@ -24,7 +24,10 @@ export interface ProfileEntry {
 	readonly node: string;
 	readonly op: string;
 	readonly provider: string;
+	/** Its own time: what control flow spends in its bodies counts for the nodes there. */
 	readonly durationUs: number;
+	/** Which run of the session, from 0. */
+	readonly run: number;
 }
 
 export interface Session {

@@ -58,34 +58,61 @@ export function parseProfile(lines: readonly string[]): ProfileEntry[] {
 	} catch {
 		return [];
 	}
-	if (!Array.isArray(records)) return [];
-	const entries: ProfileEntry[] = [];
-	for (const record of records as readonly ProfileRecord[]) {
-		if (record.cat !== 'Node' || !record.name?.endsWith('_kernel_time') || !record.args?.op_name) continue;
+	return Array.isArray(records) ? profileEntries(records as readonly ProfileRecord[]) : [];
+}
+
+function profileEntries(records: readonly ProfileRecord[]): ProfileEntry[] {
+	const entries: (ProfileEntry & { readonly start: number; readonly end: number })[] = [];
+	let run = 0;
+	for (const { cat, name, dur = 0, ts = 0, args } of records) {
+		// Written when a run is over, after its nodes.
+		if (cat === 'Session' && name === 'model_run') run += 1;
+		if (cat !== 'Node' || !name?.endsWith('_kernel_time') || !args?.op_name) continue;
 		entries.push({
-			node: record.name.slice(0, -'_kernel_time'.length),
-			op: record.args.op_name,
-			provider: providerName(record.args.provider ?? ''),
-			durationUs: record.dur ?? 0,
+			node: name.slice(0, -'_kernel_time'.length),
+			op: args.op_name,
+			provider: providerName(args.provider ?? ''),
+			durationUs: dur,
+			run,
+			start: ts,
+			end: ts + dur,
 		});
 	}
-	return entries;
+	// Nodes of a body run within their control flow node's time, and are written before it.
+	const inner = new Map<object, number>();
+	const open: typeof entries = [];
+	for (const entry of [...entries].sort((a, b) => a.start - b.start || b.end - a.end)) {
+		while (open.length > 0 && (open.at(-1)?.end ?? 0) < entry.end) open.pop();
+		const outer = open.at(-1);
+		if (outer) inner.set(outer, (inner.get(outer) ?? 0) + entry.durationUs);
+		if (controlFlow.has(entry.op)) open.push(entry);
+	}
+	return entries.map((entry) => {
+		const { node, op, provider, durationUs } = entry;
+		return { node, op, provider, durationUs: Math.max(0, durationUs - (inner.get(entry) ?? 0)), run: entry.run };
+	});
 }
+
+const controlFlow: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan', 'SequenceMap']);
 
 interface ProfileRecord {
 	readonly cat?: string;
 	readonly name?: string;
 	readonly dur?: number;
+	/** Start, microseconds. */
+	readonly ts?: number;
 	readonly args?: { readonly op_name?: string; readonly provider?: string };
 }
 
-/** Times summed by operator and provider, most first. */
+/** Times of one run summed by operator and provider, most first: the mean over all runs but the first, which is cold, where there are others. */
 export function profileByOperator(
 	entries: readonly ProfileEntry[],
-	runs = 1,
 ): { readonly op: string; readonly count: number; readonly totalUs: number; readonly provider: string }[] {
+	const last = entries.reduce((most, { run }) => Math.max(most, run), 0);
+	const runs = Math.max(1, last);
 	const sums = new Map<string, { op: string; count: number; totalUs: number; provider: string }>();
-	for (const { op, provider, durationUs } of entries) {
+	for (const { op, provider, durationUs, run } of entries) {
+		if (run === 0 && last > 0) continue;
 		const key = `${op}\n${provider}`;
 		const sum = sums.get(key) ?? { op, count: 0, totalUs: 0, provider };
 		sum.count += 1;

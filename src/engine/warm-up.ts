@@ -4,10 +4,10 @@ import { serialize } from '../core/onnx/write.ts';
 import type { RuntimeHost } from './runtime-engine.ts';
 
 /**
- * Loads, runs and releases a model of one addition, so that compiling the runtime (and asking for a device) counts as starting the
- * engine and not as loading the first model.
+ * Loads and runs a model of one addition, so that compiling the runtime (and asking for a device) counts as starting the engine and not
+ * as loading the first model. `keep` leaves its session open for good: the runtime destroys its GPU device with the last session.
  */
-export async function warmUp({ runtime, providers }: Pick<RuntimeHost, 'runtime' | 'providers'>): Promise<void> {
+export async function warmUp({ runtime, providers }: Pick<RuntimeHost, 'runtime' | 'providers'>, keep = false): Promise<void> {
 	const model = new Model();
 	model.setOpset('', 17);
 	const { graph } = model;
@@ -24,6 +24,6 @@ export async function warmUp({ runtime, providers }: Pick<RuntimeHost, 'runtime'
 		const value = ((await results.y?.getData()) as Float32Array | undefined)?.[0];
 		if (value !== 3) throw new Error(`The runtime adds wrongly here: 1.5 + 1.5 gave ${value}.`);
 	} finally {
-		await session.release();
+		if (!keep) await session.release();
 	}
 }

@@ -93,7 +93,7 @@ function configure<R extends Runtime>(runtime: R, module: string, wasm: string, 
 }
 
 async function start(host: Omit<RuntimeHost, 'threadsUsed'>): Promise<Engine> {
-	await withTappedConsole(() => warmUp(host));
+	await withTappedConsole(() => warmUp(host, host.target.backend !== 'wasm'));
 	const { env } = host.runtime;
 	// The runtime made the device; its loss is watched because a run on a lost device may end in zeros.
 	const device = host.target.backend === 'webgpu' ? ((await env.webgpu.device) as LosableDevice | undefined) : undefined;
