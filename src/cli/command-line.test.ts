@@ -10,7 +10,7 @@ import { memoryTensor } from '../core/ir/tensor.ts';
 import { tensorType } from '../core/ir/type.ts';
 import { seededRandom } from '../core/numeric/random.ts';
 import { serialize, writeModel } from '../core/onnx/write.ts';
-import { pare } from './pare.testkit.ts';
+import { pare, pareHere } from './pare.testkit.ts';
 
 let folder = '';
 const at = (name: string): string => join(folder, name);
@@ -61,18 +61,23 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+/** File names among arguments, in the test's folder. */
+function placed(args: readonly string[]): string[] {
+	return args.map((arg) => (/^[\w/-]+\.(onnx|json|npz)$|^\.$/.test(arg) ? at(arg) : arg));
+}
+
 async function leftOvers(): Promise<string[]> {
 	return (await readdir(folder)).filter((name) => name.includes('.part'));
 }
 
 describe('help and usage errors', () => {
 	it('tells the commands, their options and the exit codes', async () => {
-		const general = await pare(['help']);
+		const general = await pareHere(['help']);
 		expect(general.code).toBe(0);
 		for (const word of ['inspect', 'compress', 'compare', 'bench', 'passes', 'presets', 'Exit codes']) expect(general.out).toContain(word);
-		const one = await pare(['compress', '--help']);
+		const one = await pareHere(['compress', '--help']);
 		expect(one.out).toContain('--recipe');
-		expect((await pare(['help', 'compress'])).out).toBe(one.out);
+		expect((await pareHere(['help', 'compress'])).out).toBe(one.out);
 	});
 
 	it.each([
@@ -93,7 +98,7 @@ describe('help and usage errors', () => {
 		[['bench'], 'at least one model'],
 		[['presets', 'x'], 'takes no arguments'],
 	])('%j ends with 2 and one line', async (args, expected) => {
-		const ran = await pare(args as string[], { cwd: folder });
+		const ran = await pareHere(placed(args as string[]));
 		expect(ran.code).toBe(2);
 		expect(ran.out).toBe('');
 		expect(ran.err).toContain(expected);
@@ -104,16 +109,16 @@ describe('help and usage errors', () => {
 
 describe('bad input files', () => {
 	it.each([
-		[['inspect', 'none.onnx'], 'There is no file none.onnx'],
+		[['inspect', 'none.onnx'], 'none.onnx'],
 		[['inspect', '.'], 'is a folder'],
 		[['inspect', 'text.onnx'], 'text.onnx'],
 		[['inspect', 'cut.onnx'], ''],
 		[['compress', 'cut.onnx', '-r', 'float16', '-o', 'x.onnx'], ''],
 		[['compare', 'dense.onnx', 'text.onnx'], 'text.onnx'],
 		[['compare', 'dense.onnx', 'dense.onnx', '--data', 'text.onnx'], 'neither a picture nor an array'],
-		[['compare', 'dense.onnx', 'dense.onnx', '--data', 'none.npz'], 'There is no file none.npz'],
+		[['compare', 'dense.onnx', 'dense.onnx', '--data', 'none.npz'], 'none.npz'],
 	])('%j ends with 3, in words and without a stack', async (args, expected) => {
-		const ran = await pare(args as string[], { cwd: folder });
+		const ran = await pareHere(placed(args as string[]));
 		expect(ran.err).toContain(expected);
 		expect(ran.err).toMatch(/^pare: .+$/m);
 		expect(ran.err).not.toMatch(/^\s+at /m);
@@ -122,7 +127,7 @@ describe('bad input files', () => {
 	});
 
 	it('says it in JSON where JSON was asked for, and shows the place with --debug', async () => {
-		const ran = await pare(['inspect', 'text.onnx', '--json', '--debug'], { cwd: folder });
+		const ran = await pareHere(['inspect', at('text.onnx'), '--json', '--debug']);
 		expect(ran.code).toBe(3);
 		expect(JSON.parse(ran.out)).toMatchObject({ error: { code: 'wrong-file', message: expect.stringContaining('text.onnx') }, exit: 3 });
 		expect(ran.err).toMatch(/^\s+at /m);
@@ -134,7 +139,7 @@ describe('bad input files', () => {
 		['newer', '{"v":9,"seed":0,"steps":[]}', 'newer Pare'],
 	])('refuses a recipe file: %s', async (_, text, expected) => {
 		await writeFile(at('recipe.json'), text);
-		const ran = await pare(['compress', 'dense.onnx', '-r', 'recipe.json', '-o', 'x.onnx'], { cwd: folder });
+		const ran = await pareHere(placed(['compress', 'dense.onnx', '-r', 'recipe.json', '-o', 'x.onnx']));
 		expect(ran.err).toContain(expected);
 		expect(ran.code).toBe(3);
 		expect(existsSync(at('x.onnx'))).toBe(false);
@@ -151,10 +156,10 @@ describe('commands', () => {
 	});
 
 	it('lists passes and presets', async () => {
-		const passes = JSON.parse((await pare(['passes', '--json'])).out).passes as { id: string; options: unknown[] }[];
+		const passes = JSON.parse((await pareHere(['passes', '--json'])).out).passes as { id: string; options: unknown[] }[];
 		expect(passes.map(({ id }) => id)).toContain('float16');
 		expect(passes.every(({ options }) => options.length > 0)).toBe(true);
-		const presets = JSON.parse((await pare(['presets', '--json'])).out).presets as { id: string }[];
+		const presets = JSON.parse((await pareHere(['presets', '--json'])).out).presets as { id: string }[];
 		expect(presets.map(({ id }) => id)).toEqual(
 			expect.arrayContaining(['float16', 'int8-dynamic', 'int8-weights', 'int4-weights', 'prune-50']),
 		);
@@ -295,12 +300,12 @@ describe.skipIf(!there)('mnist-8', () => {
 		const variants: string[] = [];
 		for (const preset of ['float16', 'int8-dynamic', 'int8-weights', 'int4-weights', 'prune-50']) {
 			const out = at(`mnist-${preset}.onnx`);
-			const ran = await pare(['compress', mnist, '-r', preset, '-o', out]);
+			const ran = await pareHere(['compress', mnist, '-r', preset, '-o', out]);
 			expect(`${preset} ${ran.code} ${ran.err.match(/^pare:.*$/m)?.[0] ?? ''}`).toBe(`${preset} 0 `);
 			variants.push(out);
 		}
 		const args = ['--data', data('t10k-images-idx3-ubyte.gz'), '--data', data('t10k-labels-idx1-ubyte.gz'), '--limit', '200', '--json'];
-		const ran = await pare(['compare', mnist, ...variants, ...args]);
+		const ran = await pareHere(['compare', mnist, ...variants, ...args]);
 		expect(ran.code).toBe(0);
 		const json = JSON.parse(ran.out);
 		expect(json.synthetic).toBe(false);
@@ -314,7 +319,7 @@ describe.skipIf(!there)('mnist-8', () => {
 
 	it('lets float16 look at the inputs first', async () => {
 		const args = ['--data', data('t10k-images-idx3-ubyte.gz'), '--json'];
-		const ran = await pare(['compress', mnist, '-r', 'float16', '-o', at('measured.onnx'), ...args]);
+		const ran = await pareHere(['compress', mnist, '-r', 'float16', '-o', at('measured.onnx'), ...args]);
 		expect(ran.code).toBe(0);
 		expect(JSON.parse(ran.out).run.inputs).toBe('given');
 	});

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { runCommandLine } from './command-line.ts';
 
 export interface Ran {
 	readonly code: number;
@@ -20,4 +21,22 @@ export function pare(
 			(_error, out, err) => resolve({ code: child.exitCode ?? -1, out, err }),
 		);
 	});
+}
+
+/** The same in this process, for what needs no process of its own: a fifth of the time. Paths must be absolute. */
+export async function pareHere(args: readonly string[]): Promise<Ran> {
+	let out = '';
+	let err = '';
+	const terminal = {
+		out: (text: string) => {
+			out += text;
+		},
+		err: (text: string) => {
+			err += text;
+		},
+		progress: () => {},
+		endProgress: () => {},
+	};
+	const code = await runCommandLine(args, terminal, new AbortController().signal);
+	return { code, out, err };
 }
