@@ -87,14 +87,9 @@ describe('running', () => {
 		]);
 		expect(state().study?.evaluations.map((entry) => entry.variant)).toHaveLength(3);
 		expect(state().study?.runs).toHaveLength(3);
-		expect(browser.calls.filter((name) => ['compress', 'evaluate', 'benchmark'].includes(name))).toEqual([
-			'compress',
-			'compress',
-			'evaluate',
-			'evaluate',
-			'evaluate',
-			'benchmark',
-		]);
+		const steps = browser.calls.filter((name) => ['compress', 'evaluate', 'benchmark'].includes(name));
+		expect(steps.at(-1)).toBe('benchmark');
+		expect(steps.toSorted()).toEqual(['benchmark', 'compress', 'compress', 'evaluate', 'evaluate', 'evaluate']);
 	});
 
 	it('makes the same recipe once', async () => {

@@ -53,6 +53,7 @@ export interface EngineMethods {
 		readonly variants: readonly (MeasuredFile & { readonly reference?: Outputs })[];
 		readonly feeds: Feeds;
 		readonly rounds: number;
+		readonly budgetMs: number;
 		readonly memoryBudgetBytes: number;
 	}): { readonly runs: readonly Run[]; readonly unfinished: readonly (Hash | 'original')[] };
 }

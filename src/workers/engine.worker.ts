@@ -186,6 +186,7 @@ async function benchmark(args: Args<'benchmark'>, call: Call): Result<'benchmark
 			})),
 		feeds,
 		rounds: args.rounds,
+		budgetMs: args.budgetMs,
 		memoryBudgetBytes: args.memoryBudgetBytes,
 		onProgress: (fraction, stage) => call.progress(fraction, stage),
 	});

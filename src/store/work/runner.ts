@@ -16,6 +16,8 @@ import { cancelled, cancelledFailure, failedEvaluation, failedRun, taskTitle } f
 const keptJobs = 60;
 const weighAtOnceBytes = 300_000_000;
 const minute = 60_000;
+/** Time for the rounds of all models on one target; slow backends take more to reach the fewest rounds. */
+const benchmarkBudgetMs = 4_000;
 
 interface Running {
 	readonly task: Task;
@@ -32,13 +34,13 @@ export interface Runner {
 }
 
 /**
- * Works off what the open study lacks (see plan.ts), one task after the other: writing and measuring never overlap, so nothing disturbs a
- * timing. Weighing (gzip, brotli) goes on beside writing and ends before measuring begins.
+ * Works off what the open study lacks (see plan.ts). One variant is written while another is compared with the original; measuring waits
+ * until nothing else runs, weighing (gzip, brotli) included, and nothing starts while it lasts, so that nothing disturbs a timing.
  */
 export function createRunner(context: Context): Runner {
 	const { services, get, set } = context;
-	let running: Running | undefined;
-	let pumping = false;
+	/** What runs, by task id. Writing and comparing go side by side; measuring is alone. */
+	const running = new Map<string, Running>();
 	const alone = new Set<string>();
 	let weighing: Promise<void> = Promise.resolve();
 	const heavy: Variant[] = [];
@@ -67,9 +69,8 @@ export function createRunner(context: Context): Runner {
 	const showJobs = (change?: Job): void => {
 		const { study, jobs } = get();
 		if (!study) return;
-		const now = running ? taskId(running.task) : undefined;
 		const waiting = tasks()
-			.filter((task) => taskId(task) !== now)
+			.filter((task) => !running.has(taskId(task)))
 			.map((task) => queuedJob(task, study.variants));
 		const waitingIds = new Set(waiting.map((job) => job.id));
 		const merged = change ? upsertJob(jobs, change) : jobs;
@@ -91,28 +92,27 @@ export function createRunner(context: Context): Runner {
 			set({ jobs: get().jobs.map((entry) => (entry.id === id ? next : entry)) });
 		};
 
-	const pump = async (): Promise<void> => {
-		if (pumping) return;
-		pumping = true;
-		try {
-			let before: string | undefined;
-			for (;;) {
-				const open = context.open;
-				const [task] = tasks();
-				if (!open || !task) break;
-				const key = JSON.stringify(task);
-				// Every step leaves a result or a failure. One that left neither must not run for ever.
-				if (key === before) {
-					await recordFailure(task, { code: 'bug', message: 'This step ended without a result.', detail: key });
-					if (JSON.stringify(tasks()[0]) === key) break;
-				} else await perform(task, open);
-				before = key;
-			}
-		} finally {
-			pumping = false;
+	/** Steps that ended without result or failure: a fault of ours that must not run for ever. */
+	const repeated = new Map<string, number>();
+
+	const pump = (): void => {
+		const { open } = context;
+		if (!open) return;
+		const planned = tasks();
+		for (const task of planned) {
+			const id = taskId(task);
+			if (running.has(id) || !mayStart(task)) continue;
+			void perform(task, open).then(pump);
 		}
+		if (planned.length > 0 || running.size > 0) return;
 		showJobs();
 		for (const variant of heavy.splice(0)) void weigh(variant);
+	};
+
+	const mayStart = (task: Task): boolean => {
+		const kinds = [...running.values()].map((entry) => entry.task.kind);
+		// Writing and comparing have one lane each.
+		return task.kind === 'benchmark' ? kinds.length === 0 : !kinds.includes('benchmark') && !kinds.includes(task.kind);
 	};
 
 	const perform = async (task: Task, open: OpenStudy): Promise<void> => {
@@ -121,8 +121,9 @@ export function createRunner(context: Context): Runner {
 		const abort = new AbortController();
 		const stop = (): void => abort.abort(cancelled());
 		open.closing.signal.addEventListener('abort', stop, { once: true });
-		running = { task, abort };
 		const id = taskId(task);
+		const own: Running = { task, abort };
+		running.set(id, own);
 		const job: Job = { ...queuedJob(task, study.variants), state: 'running', startedAt: services.nowMs() };
 		showJobs(job);
 		const progress = report(id, abort);
@@ -145,10 +146,27 @@ export function createRunner(context: Context): Runner {
 			if (context.open === open && !get().readOnly) await recordFailure(task, failure);
 		} finally {
 			open.closing.signal.removeEventListener('abort', stop);
-			running = undefined;
+			// Another study may have begun a step of the same name.
+			if (running.get(id) === own) running.delete(id);
 		}
+		if (context.open === open) await endless(task);
+		if (context.open !== open) return;
 		const { detail: _, ...current } = get().jobs.find((entry) => entry.id === id) ?? job;
 		showJobs({ ...current, ...end });
+	};
+
+	/** Every step leaves a result or a failure behind. One that left neither a third time is ended as failed. */
+	const endless = async (task: Task): Promise<void> => {
+		const key = JSON.stringify(task);
+		if (!tasks().some((next) => JSON.stringify(next) === key)) {
+			repeated.delete(key);
+			return;
+		}
+		const times = (repeated.get(key) ?? 0) + 1;
+		repeated.set(key, times);
+		if (times < 3) return;
+		alone.clear();
+		await recordFailure(task, { code: 'bug', message: 'This step ended without a result.', detail: key });
 	};
 
 	const compress = async (id: Hash, open: OpenStudy, signal: AbortSignal, onProgress: (p: Progress) => void): Promise<void> => {
@@ -308,6 +326,7 @@ export function createRunner(context: Context): Runner {
 					variants,
 					feeds,
 					rounds,
+					budgetMs: benchmarkBudgetMs,
 					memoryBudgetBytes: memoryBudgetBytes / 5,
 				},
 				{
@@ -437,32 +456,35 @@ export function createRunner(context: Context): Runner {
 	};
 
 	const cancelTask = (task: Task): void => {
-		if (running && taskId(running.task) === taskId(task)) running.abort.abort(cancelled());
+		const now = running.get(taskId(task));
+		if (now) now.abort.abort(cancelled());
 		else void recordFailure(task, cancelledFailure).then(() => showJobs());
 	};
 
 	return {
 		wake() {
 			showJobs();
-			void pump();
+			pump();
 		},
 		cancel(id) {
-			const task = running && taskId(running.task) === id ? running.task : tasks().find((entry) => taskId(entry) === id);
+			const task = running.get(id)?.task ?? tasks().find((entry) => taskId(entry) === id);
 			if (task) cancelTask(task);
 		},
 		cancelAll() {
-			const waiting = tasks();
-			const now = running?.task;
-			for (const task of waiting) if (!now || taskId(task) !== taskId(now)) cancelTask(task);
-			if (now) cancelTask(now);
+			const now = [...running.values()].map((entry) => entry.task);
+			for (const task of tasks()) if (!running.has(taskId(task))) cancelTask(task);
+			for (const task of now) cancelTask(task);
 		},
 		stopVariant(variant) {
-			if (!running) return;
-			const works = taskVariants(running.task);
-			// A benchmark of several goes on for the others.
-			if (works.length === 1 && works[0] === variant) running.abort.abort(cancelled());
+			for (const { task, abort } of running.values()) {
+				const works = taskVariants(task);
+				// A benchmark of several goes on for the others.
+				if (works.length === 1 && works[0] === variant) abort.abort(cancelled());
+			}
 		},
 		reset() {
+			running.clear();
+			repeated.clear();
 			alone.clear();
 			remade.clear();
 			context.wanted.clear();
