@@ -52,8 +52,11 @@ export interface Context {
 	pwa: Pwa | undefined;
 	/** Unique within this store. */
 	nextId(): number;
-	/** Applies an event to the open study, journals it and tells other tabs. Resolves when it is durable, or could not be made so. */
-	commit(event: StudyEvent): Promise<void>;
+	/**
+	 * Applies an event to the open study, journals it and tells other tabs. Resolves when it is durable, or could not be made so.
+	 * `stored`: it is journaled before it is shown, so that no result that was seen can be lost. Default: shown at once, for what people do.
+	 */
+	commit(event: StudyEvent, when?: 'shown' | 'stored'): Promise<void>;
 	/** Frees what removed variants hold, at the price of their undo. Tells whether there was anything. */
 	freeRemoved(): Promise<boolean>;
 	/** Makes these the inputs of the open study. Rejects where they cannot be used. */

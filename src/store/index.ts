@@ -47,7 +47,7 @@ export function createStore(services: Services): AppStore {
 			wanted: new Set(),
 			pwa: undefined,
 			nextId: () => ++id,
-			commit: (event) => studies.commit(event),
+			commit: (event, when) => studies.commit(event, when),
 			freeRemoved: () => freeRemoved(context, studies),
 			openInputs: (...args) => opening.openInputs(...args),
 			sayFailure: (failure) => get().toast([failure.message, failure.advice].filter(Boolean).join(' '), 'error'),

@@ -28,7 +28,7 @@ function createQueue(): (work: () => Promise<void>) => Promise<void> {
 }
 
 export interface Studies {
-	commit(event: StudyEvent): Promise<void>;
+	commit(event: StudyEvent, when?: 'shown' | 'stored'): Promise<void>;
 	/** Opens a study as the one on the page and claims it. */
 	show(study: Study, next: number, model: ModelFiles | undefined, inputs: InputsRef | undefined): Promise<OpenStudy>;
 	close(): void;
@@ -51,27 +51,24 @@ export function createStudies(context: Context, runner: Pick<Runner, 'reset'>): 
 
 	const sayOnce = (failure: Failure): void => context.sayFailure(failure);
 
-	const commit = (event: StudyEvent): Promise<void> => {
+	/** Puts an event into the study on the page and tells other tabs. */
+	const apply = (event: StudyEvent, at: string): void => {
 		const { study } = get();
-		const { open } = context;
-		if (!study || !open || get().readOnly) return Promise.resolve();
-		const at = new Date(services.nowMs()).toISOString();
-		const next = applyEvent(study, event, at);
-		set({ study: next, ...(event.type === 'dataset' && { dataset: event.dataset ?? undefined }) });
+		if (!study) return;
+		set({ study: applyEvent(study, event, at), ...(event.type === 'dataset' && { dataset: event.dataset ?? undefined }) });
 		services.channel?.post({ type: 'event', study: study.id, event, at });
+	};
+
+	const commit: Studies['commit'] = (event, when = 'shown') => {
+		const { open } = context;
+		if (!get().study || !open || get().readOnly) return Promise.resolve();
+		const at = new Date(services.nowMs()).toISOString();
+		if (when === 'shown') apply(event, at);
 		return inOrder(async () => {
-			const root = await context.storage();
-			if (!root) return;
-			try {
-				await appendEvent(root, open.id, open.next, context.tab, event, at);
-				open.next += 1;
-				open.sinceSnapshot += 1;
-			} catch (error) {
-				// The figure is on the page and stays there; it will not survive a reload, which must be said.
-				const failure = toFailure(error);
-				sayOnce({ ...failure, message: `${failure.message} The last change is not saved.` });
-				return;
-			}
+			const failure = await append(open, event, at);
+			if (when === 'stored' && context.open === open) apply(event, at);
+			// The figure is on the page and stays there; it will not survive a reload, which must be said.
+			if (failure) sayOnce({ ...failure, message: `${failure.message} The last change is not saved.` });
 			if (open.sinceSnapshot >= eventsPerSnapshot) {
 				open.sinceSnapshot = 0;
 				await services.host.call('disk', 'compact', { id: open.id }, { input: `compact:${open.id}` }).catch(() => {
@@ -79,6 +76,19 @@ export function createStudies(context: Context, runner: Pick<Runner, 'reset'>): 
 				});
 			}
 		});
+	};
+
+	const append = async (open: OpenStudy, event: StudyEvent, at: string): Promise<Failure | undefined> => {
+		const root = await context.storage();
+		if (!root) return undefined;
+		try {
+			await appendEvent(root, open.id, open.next, context.tab, event, at);
+			open.next += 1;
+			open.sinceSnapshot += 1;
+			return undefined;
+		} catch (error) {
+			return toFailure(error);
+		}
 	};
 
 	const show = async (study: Study, next: number, model: ModelFiles | undefined, inputs: InputsRef | undefined): Promise<OpenStudy> => {

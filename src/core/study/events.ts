@@ -28,8 +28,11 @@ export function applyEvent(study: Study, event: StudyEvent, at: string): Study {
 
 function change(study: Study, event: StudyEvent): Study {
 	switch (event.type) {
-		case 'variant':
-			return { ...study, variants: upsert(study.variants, event.variant, (entry) => entry.id === event.variant.id) };
+		case 'variant': {
+			// Only `renamed` renames: a result that was on its way when the person did must not undo it.
+			const name = study.variants.find((entry) => entry.id === event.variant.id)?.name ?? event.variant.name;
+			return { ...study, variants: upsert(study.variants, { ...event.variant, name }, (entry) => entry.id === event.variant.id) };
+		}
 		case 'removed': {
 			const gone = new Set<string>(event.variants);
 			gone.delete('original');

@@ -187,7 +187,7 @@ export function createRunner(context: Context): Runner {
 		const [first, ...others] = passReports;
 		const report = first && notes.length > 0 ? [{ ...first, notes: [...notes, ...first.notes] }, ...others] : passReports;
 		const written: Variant = { ...current, recipe, file, sizes: { bytes }, parameters, operators, layers, report };
-		await context.commit({ type: 'variant', variant: written });
+		await context.commit({ type: 'variant', variant: written }, 'stored');
 		if (bytes <= weighAtOnceBytes) {
 			const before = weighing;
 			weighing = before.then(() => weigh(written));
@@ -286,7 +286,7 @@ export function createRunner(context: Context): Runner {
 		);
 		if (context.open !== open) return;
 		if (reference) context.references.set(id, reference);
-		await context.commit({ type: 'evaluation', evaluation });
+		await context.commit({ type: 'evaluation', evaluation }, 'stored');
 	};
 
 	const benchmark = async (
@@ -345,7 +345,7 @@ export function createRunner(context: Context): Runner {
 		if (context.open !== open) return;
 		for (const run of runs) {
 			const said = new Set([...run.caveats, ...caveats]);
-			await context.commit({ type: 'run', run: { ...run, caveats: [...said] } });
+			await context.commit({ type: 'run', run: { ...run, caveats: [...said] } }, 'stored');
 		}
 		if (unfinished.length === 0) return;
 		// The runtime broke down on the way: the others are measured in a fresh worker, each for itself.
