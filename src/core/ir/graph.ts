@@ -520,19 +520,31 @@ export class Graph {
 	}
 
 	append(node: Node): Node {
+		this.#free(node);
 		return this.#link(node, this.#last, undefined);
 	}
 
 	prepend(node: Node): Node {
+		this.#free(node);
 		return this.#link(node, undefined, this.#first);
 	}
 
 	insertBefore(reference: Node, node: Node): Node {
+		if (reference === node) return node;
+		this.#free(node);
 		return this.#link(node, reference.previous, reference);
 	}
 
 	insertAfter(reference: Node, node: Node): Node {
+		if (reference === node) return node;
+		this.#free(node);
 		return this.#link(node, reference, reference.next);
+	}
+
+	/** Takes a node that is to be placed anew out of the list, before its neighbours to be are looked up: it may be one of them. */
+	#free(node: Node): void {
+		if (node.graph !== this) throw new Error(`${node.label} was created for another graph`);
+		if (node.placed) this.detach(node);
 	}
 
 	/** Takes a node out and unlinks its inputs. Throws where one of its outputs is still used. */
@@ -591,8 +603,6 @@ export class Graph {
 	}
 
 	#link(node: Node, previous: Node | undefined, next: Node | undefined): Node {
-		if (node.graph !== this) throw new Error(`${node.label} was created for another graph`);
-		if (node.placed) this.detach(node);
 		node.previous = previous;
 		node.next = next;
 		if (previous) previous.next = node;
