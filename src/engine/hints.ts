@@ -1,9 +1,4 @@
-/**
- * Session entries that a model carries: the value of metadata_props key `pare.session`, a JSON object of onnxruntime session
- * config entries (strings). Passes write it where a file only runs well with them, e.g. weight-only int8 whose DequantizeLinear
- * the runtime should expand once instead of at every run (`session.disable_quant_qdq`).
- */
-export const sessionKey = 'pare.session';
+import { SESSION_HINT_KEY } from '../core/pass/session-hint.ts';
 
 /** Entries that change speed or precision only; anything else in a file is not obeyed. */
 const allowed: ReadonlySet<string> = new Set([
@@ -31,14 +26,14 @@ const none: SessionHints = { config: {}, ignored: [] };
 /** Reads the session entries out of a model's bytes, walking only its top-level fields. Damaged bytes give none: the runtime then says what is wrong. */
 export function sessionHints(model: Uint8Array): SessionHints {
 	for (const [key, value] of metadataProps(model)) {
-		if (key !== sessionKey) continue;
+		if (key !== SESSION_HINT_KEY) continue;
 		let parsed: unknown;
 		try {
 			parsed = JSON.parse(value);
 		} catch {
-			return { config: {}, ignored: [`${sessionKey} (not JSON)`] };
+			return { config: {}, ignored: [`${SESSION_HINT_KEY} (not JSON)`] };
 		}
-		if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return { config: {}, ignored: [sessionKey] };
+		if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return { config: {}, ignored: [SESSION_HINT_KEY] };
 		const config: Record<string, string> = {};
 		const ignored: string[] = [];
 		for (const [entry, setting] of Object.entries(parsed)) {
