@@ -30,7 +30,8 @@ export const presets: readonly Preset[] = [
 	{
 		id: 'int8-dynamic',
 		title: 'Dynamic int8',
-		summary: 'A quarter of the size; dense layers compute on integers. Faster where MatMul dominates, often slower where convolutions do.',
+		summary:
+			'A quarter of the size; dense layers compute on integers. Often twice as fast where MatMul dominates; convolutions gain less or lose.',
 		family: 'quantized',
 		recipe: { v: 1, seed: 0, name: 'int8-dynamic', steps: [{ pass: 'int8-dynamic', options: {} }] },
 	},
