@@ -195,7 +195,7 @@ describe('the engine in Node', () => {
 		y.type = tensorType('float32', [1, 64]);
 		model.graph.setOutputs([y]);
 		const [sink, externalSink] = [new MemorySink(), new MemorySink()];
-		const plan = await writeModel(model, sink, { name: 'big.onnx', externalData: 'always', externalSink });
+		const plan = await writeModel(model, sink, { externalData: 'always', externalSink });
 		const path = plan.files[1]?.name ?? '';
 		const first = Float32Array.from({ length: 64 }, (_, i) => (i === 0 ? 1 : 0));
 		const session = await engine.load({ model: sink.bytes(), externalData: [{ path, data: externalSink.bytes() }] });
