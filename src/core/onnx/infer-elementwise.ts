@@ -1,81 +1,169 @@
-import { type DType, dtypeFromCode } from '../ir/dtype.ts';
+import type { DType } from '../ir/dtype.ts';
+import { dtypeFromCode } from '../ir/dtype.ts';
 import type { Dim } from '../ir/type.ts';
-import { broadcast, dtypeOf, result, shapeAt } from './infer-dims.ts';
-import type { InferContext, InferRule } from './infer-rules.ts';
+import { addDims, broadcast, multiplyDims, numeric, subtractDims } from './infer-dims.ts';
+import { each, type InferContext, type InferRule, shaped } from './infer-rules.ts';
 
 /** Operators that work element by element: the shape of their input, or all inputs broadcast together. */
 
-const same: InferRule = (context) => [
-	result(
-		dtypeOf(context, 0),
-		shapeAt(context, 0),
-		PASSES_ELEMENTS.has(context.node.op) ? context.elementsOf(context.node.input(0)) : undefined,
-	),
-];
+/** As many outputs as there are, all in the shape of the first input. */
+const same: InferRule = (context) => context.node.outputs.map(() => ({ shape: context.shape(0) }));
 
-const PASSES_ELEMENTS: ReadonlySet<string> = new Set(['Identity', 'Cast']);
-
-const allShapes = (context: InferContext): Dim[] | undefined => broadcast(context.node.inputs.map((input) => context.shapeOf(input)));
-
-const broadcasting: InferRule = (context) => [result(dtypeOf(context, 0), allShapes(context), arithmetic(context))];
-
-const comparing: InferRule = (context) => [result('bool', allShapes(context))];
-
-const asBool: InferRule = (context) => [result('bool', shapeAt(context, 0))];
-
-const ARITHMETIC: Readonly<Record<string, (a: number, b: number) => number>> = {
-	Add: (a, b) => a + b,
-	Sub: (a, b) => a - b,
-	Mul: (a, b) => a * b,
-	Div: (a, b) => Math.trunc(a / b),
-	Max: Math.max,
-	Min: Math.min,
+const broadcasting: InferRule = (context) => {
+	// Before opset 7 the second operand was fitted to the first by an attribute.
+	const shape = context.opset < 7 ? context.shape(0) : broadcast(context.shapes());
+	return shaped(shape, binary(context, shape));
 };
 
-/** Shape arithmetic: small integer tensors of which the elements are known. */
-function arithmetic(context: InferContext): Dim[] | undefined {
+type Apply = (a: Dim, b: Dim, dtype: DType, context: InferContext) => Dim;
+
+const onNumbers =
+	(apply: (a: number, b: number) => number): Apply =>
+	(a, b) =>
+		typeof a === 'number' && typeof b === 'number' ? apply(a, b) : null;
+
+/** 1 or 0; a symbol equals itself. */
+const compare =
+	(apply: (a: number, b: number) => boolean, equal: boolean): Apply =>
+	(a, b) =>
+		typeof a === 'number' && typeof b === 'number' ? Number(apply(a, b)) : a !== null && a === b ? Number(equal) : null;
+
+const isInteger = (dtype: DType): boolean => dtype.startsWith('int') || dtype.startsWith('uint');
+
+/** Shape arithmetic: what small tensors hold, followed by value. Sums of symbols are not: they would need formulas. */
+const ARITHMETIC: Readonly<Record<string, Apply>> = {
+	Add: (a, b, dtype) => (typeof a === 'number' && typeof b === 'number' ? a + b : isInteger(dtype) ? addDims(a, b) : null),
+	Sub: (a, b, dtype) => (typeof a === 'number' && typeof b === 'number' ? a - b : isInteger(dtype) ? subtractDims(a, b) : null),
+	Mul: (a, b, dtype) => (typeof a === 'number' && typeof b === 'number' ? a * b : isInteger(dtype) ? multiplyDims(a, b) : null),
+	Div: (a, b, dtype) => {
+		if (b === 1) return a;
+		if (typeof a !== 'number' || typeof b !== 'number') return a !== null && a === b && isInteger(dtype) ? 1 : null;
+		return isInteger(dtype) ? Math.trunc(a / b) : a / b;
+	},
+	Mod: (a, b, _dtype, context) => {
+		if (typeof a !== 'number' || typeof b !== 'number' || b === 0) return null;
+		return context.int('fmod', 0) === 1 ? a % b : ((a % b) + b) % b;
+	},
+	Pow: onNumbers((a, b) => a ** b),
+	Max: onNumbers(Math.max),
+	Min: onNumbers(Math.min),
+	Equal: compare((a, b) => a === b, true),
+	Less: compare((a, b) => a < b, false),
+	LessOrEqual: compare((a, b) => a <= b, true),
+	Greater: compare((a, b) => a > b, false),
+	GreaterOrEqual: compare((a, b) => a >= b, true),
+	And: onNumbers((a, b) => a && b),
+	Or: onNumbers((a, b) => a || b),
+};
+
+/** Operators of which an element of the result can be told from elements of the inputs; see the reader of small float constants. */
+export const FOLLOWED: ReadonlySet<string> = new Set([
+	...Object.keys(ARITHMETIC),
+	'Where',
+	'Neg',
+	'Abs',
+	'Floor',
+	'Ceil',
+	'Sqrt',
+	'Not',
+	'Cast',
+]);
+
+/** As the runtime rounds: float32 after each step; numbers beyond exact integers are given up. */
+function rounded(value: Dim, dtype: DType | undefined): Dim {
+	if (typeof value !== 'number') return value;
+	if (dtype === 'float32') return Math.fround(value);
+	if (dtype === 'float64') return value;
+	return Number.isSafeInteger(value) && Math.abs(value) < Number.MAX_SAFE_INTEGER ? value : null;
+}
+
+/** Elements lined up for `shape`; undefined where broadcasting would be more than repeating one. */
+function spread(elements: readonly Dim[] | undefined, count: number): readonly Dim[] | undefined {
+	if (elements?.length === count) return elements;
+	return elements?.length === 1 ? Array.from({ length: count }, () => elements[0] ?? null) : undefined;
+}
+
+function elementCountOf(shape: readonly Dim[] | undefined): number | undefined {
+	return numeric(shape)?.reduce((total, dim) => total * dim, 1);
+}
+
+function binary(context: InferContext, shape: readonly Dim[] | undefined): Dim[] | undefined {
 	const { node } = context;
 	const apply = ARITHMETIC[node.op];
-	const dtype = dtypeOf(context, 0);
-	if (!apply || node.inputs.length !== 2 || (dtype !== 'int64' && dtype !== 'int32')) return undefined;
-	const a = context.elementsOf(node.input(0));
-	const b = context.elementsOf(node.input(1));
-	if (!a || !b || (a.length !== b.length && a.length !== 1 && b.length !== 1)) return undefined;
-	return Array.from({ length: Math.max(a.length, b.length) }, (_, index) => {
-		const x = a[a.length === 1 ? 0 : index] ?? null;
-		const y = b[b.length === 1 ? 0 : index] ?? null;
-		return typeof x === 'number' && typeof y === 'number' ? apply(x, y) : null;
+	const dtype = context.dtype(0);
+	const count = elementCountOf(shape);
+	if (!apply || node.inputs.length !== 2 || !dtype || count === undefined || count > 256) return undefined;
+	const a = spread(context.elements(0), count);
+	const b = spread(context.elements(1), count);
+	return a && b ? a.map((x, index) => rounded(apply(x, b[index] ?? null, dtype, context), dtype)) : undefined;
+}
+
+const UNARY: Readonly<Record<string, (value: number) => number>> = {
+	Neg: (value) => -value,
+	Abs: Math.abs,
+	Floor: Math.floor,
+	Ceil: Math.ceil,
+	Sqrt: Math.sqrt,
+	Not: (value) => Number(!value),
+};
+
+const unary: InferRule = (context) => {
+	const apply = UNARY[context.node.op] as (value: number) => number;
+	const dtype = context.dtype(0);
+	const elements = context.elements(0)?.map((value) => rounded(typeof value === 'number' ? apply(value) : null, dtype));
+	return shaped(context.shape(0), elements);
+};
+
+const cast: InferRule = (context) => {
+	const dtype = context.node.op === 'CastLike' ? context.dtype(1) : dtypeFromCode(context.int('to', 0));
+	const elements = context.elements(0);
+	return shaped(context.shape(0), dtype && elements?.map((value) => castElement(value, dtype)));
+};
+
+function castElement(value: Dim, dtype: DType): Dim {
+	if (dtype === 'bool') return typeof value === 'number' ? Number(value !== 0) : null;
+	if (dtype === 'float32' || dtype === 'float64' || typeof value !== 'number') return rounded(value, dtype);
+	// Other widths would wrap or round: sizes are int32 or int64.
+	return dtype === 'int64' || dtype === 'int32' ? Math.trunc(value) : null;
+}
+
+const where: InferRule = (context) => {
+	const shape = broadcast(context.shapes());
+	const count = elementCountOf(shape);
+	const [condition, a, b] = [0, 1, 2].map((index) => (count === undefined ? undefined : spread(context.elements(index), count)));
+	if (!a || !b) return shaped(shape);
+	const elements = a.map((x, index): Dim => {
+		const y = b[index] ?? null;
+		const chosen = condition?.[index];
+		return typeof chosen === 'number' ? (chosen ? x : y) : x === y ? x : null;
 	});
-}
-
-function castTarget(context: InferContext): DType | undefined {
-	return dtypeFromCode(context.node.int('to', 0));
-}
-
-const UNARY =
-	'Abs Acos Acosh Asin Asinh Atan Atanh Bernoulli Ceil Celu Clip Cos Cosh CumSum Dropout Elu Erf Exp Floor Gelu HardSigmoid HardSwish Hardmax Identity InstanceNormalization LRN LeakyRelu Log LogSoftmax LpNormalization MeanVarianceNormalization Mish Neg Not PRelu Reciprocal Relu Round ScatterElements ScatterND Selu Shrink Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Swish Tan Tanh ThresholdedRelu Trilu GroupNormalization RMSNormalization com.microsoft.Gelu com.microsoft.FastGelu com.microsoft.QuickGelu com.microsoft.BiasGelu';
+	return shaped(shape, elements);
+};
 
 export const elementwiseRules: Readonly<Record<string, InferRule>> = {
-	...Object.fromEntries(UNARY.split(' ').map((op) => [op, same])),
-	...Object.fromEntries(
-		'Add Sub Mul Div Mod Pow Max Min Mean Sum And Or Xor BitShift BitwiseAnd BitwiseOr BitwiseXor'
-			.split(' ')
-			.map((op) => [op, broadcasting]),
+	...each(
+		'Acos Acosh Asin Asinh Atan Atanh Bernoulli BitCast BitwiseNot Celu Clip Cos Cosh CumProd CumSum DequantizeLinear Dropout Elu Erf Exp Gelu HardSigmoid HardSwish Hardmax InstanceNormalization GroupNormalization IsInf IsNaN LRN LeakyRelu Log LogSoftmax LpNormalization MeanVarianceNormalization Mish PRelu QuantizeLinear RMSNormalization Reciprocal Relu ReverseSequence Round Selu Shrink Sigmoid Sign Sin Sinh Softmax Softplus Softsign Swish Tan Tanh ThresholdedRelu Trilu',
+		same,
 	),
-	...Object.fromEntries('Equal Greater GreaterOrEqual Less LessOrEqual'.split(' ').map((op) => [op, comparing])),
-	...Object.fromEntries('IsInf IsNaN'.split(' ').map((op) => [op, asBool])),
-	BitwiseNot: same,
-	Cast: (context) => [result(castTarget(context), shapeAt(context, 0), context.elementsOf(context.node.input(0)))],
-	CastLike: (context) => [result(dtypeOf(context, 1), shapeAt(context, 0))],
-	Where: (context) => [result(dtypeOf(context, 1), allShapes(context))],
-	Dropout: (context) => [result(dtypeOf(context, 0), shapeAt(context, 0)), result('bool', shapeAt(context, 0))],
-	BatchNormalization: same,
-	LayerNormalization: same,
-	SkipLayerNormalization: same,
-	'com.microsoft.SkipLayerNormalization': same,
-	QuantizeLinear: (context) => [
-		result(dtypeOf(context, 2) ?? dtypeFromCode(context.node.int('output_dtype', 0)) ?? 'uint8', shapeAt(context, 0)),
-	],
-	DequantizeLinear: (context) => [result(dtypeOf(context, 1) ?? 'float32', shapeAt(context, 0))],
-	DynamicQuantizeLinear: (context) => [result('uint8', shapeAt(context, 0)), result('float32', []), result('uint8', [])],
+	...each('Neg Abs Floor Ceil Sqrt Not', unary),
+	...each(
+		'Add Sub Mul Div Mod Pow Max Min Mean Sum And Or Xor BitShift BitwiseAnd BitwiseOr BitwiseXor Equal Greater GreaterOrEqual Less LessOrEqual StringConcat SwiGLU',
+		broadcasting,
+	),
+	...each('Cast CastLike', cast),
+	...each('RegexFullMatch', same),
+	...each(
+		'ai.onnx.ml.Binarizer ai.onnx.ml.CategoryMapper ai.onnx.ml.Imputer ai.onnx.ml.LabelEncoder ai.onnx.ml.Normalizer ai.onnx.ml.Scaler',
+		same,
+	),
+	Where: where,
+	Identity: (context) => [{ type: context.type(0), shape: context.shape(0), elements: context.elements(0) }],
+	DynamicQuantizeLinear: (context) => [{ shape: context.shape(0) }, { shape: [] }, { shape: [] }],
+	BatchNormalization: (context) => context.node.outputs.map((_, index) => ({ shape: context.shape(index === 0 ? 0 : 1) })),
+	LayerNormalization: (context) => {
+		const shape = context.shape(0);
+		const axis = context.int('axis', -1);
+		const statistics = shape?.map((dim, at) => (at < (axis < 0 ? axis + shape.length : axis) ? dim : 1));
+		return [{ shape }, { shape: statistics }, { shape: statistics }];
+	},
 };

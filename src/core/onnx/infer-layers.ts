@@ -1,180 +1,172 @@
-import type { DType } from '../ir/dtype.ts';
 import type { Dim } from '../ir/type.ts';
-import { broadcast, dtypeOf, fromFront, intsOf, result, shapeAt } from './infer-dims.ts';
-import type { InferContext, InferRule } from './infer-rules.ts';
+import { broadcast, counted, multiplyDims } from './infer-dims.ts';
+import { each, type InferContext, type InferRule, type Inferred, shaped } from './infer-rules.ts';
 
-/** Layers: convolutions, products, pools, reductions, recurrences, branches. */
+/** Convolutions, products, pools, recurrences. */
 
-/** Output length of a window along one axis (operator specification of Conv and the pools). */
-function windowed(length: Dim, kernel: number, stride: number, dilation: number, padding: number, autoPad: string, ceil: boolean): Dim {
-	if (typeof length !== 'number') return null;
-	if (autoPad.startsWith('SAME')) return Math.ceil(length / stride);
-	const span = length + (autoPad === 'VALID' ? 0 : padding) - (dilation * (kernel - 1) + 1);
-	return Math.max(0, (ceil ? Math.ceil(span / stride) : Math.floor(span / stride)) + 1);
+/** A window that moves along one axis. */
+interface Window {
+	readonly size: Dim;
+	readonly stride: number;
+	readonly dilation: number;
+	readonly before: number;
+	readonly after: number;
 }
 
-function spatial(context: InferContext, kernel: readonly Dim[]): Dim[] | undefined {
-	const { node } = context;
-	const shape = shapeAt(context, 0);
-	if (!shape) return undefined;
-	const strides = node.ints('strides');
-	const dilations = node.ints('dilations');
-	const pads = node.ints('pads');
-	const rank = kernel.length;
-	return kernel.map((size, index) =>
-		typeof size === 'number'
-			? windowed(
-					shape[index + 2] ?? null,
-					size,
-					strides?.[index] ?? 1,
-					dilations?.[index] ?? 1,
-					(pads?.[index] ?? 0) + (pads?.[index + rank] ?? 0),
-					node.string('auto_pad', 'NOTSET'),
-					node.int('ceil_mode', 0) === 1,
-				)
-			: null,
-	);
+/** Output length along one axis (operator specifications of Conv and the pools). */
+function windowed(length: Dim, { size, stride, dilation, before, after }: Window, autoPad: string, ceil: boolean): Dim {
+	if (typeof size !== 'number' || stride < 1) return null;
+	const extent = dilation * (size - 1) + 1;
+	const same = autoPad.startsWith('SAME');
+	if (typeof length !== 'number') {
+		const kept = stride === 1 && (same || (autoPad === 'VALID' ? 0 : before + after) === extent - 1);
+		return kept ? length : null;
+	}
+	if (same) return Math.ceil(length / stride);
+	const padding = autoPad === 'VALID' ? 0 : before + after;
+	const span = length + padding - extent;
+	if (!ceil) return counted(Math.floor(span / stride) + 1);
+	const count = Math.ceil(span / stride) + 1;
+	// The last window has to start on the input or the padding before it.
+	const first = autoPad === 'VALID' ? 0 : before;
+	return counted((count - 1) * stride >= length + first ? count - 1 : count);
 }
 
-function convShape(context: InferContext, weightInput: number): Dim[] | undefined {
-	const shape = shapeAt(context, 0);
-	const weight = shapeAt(context, weightInput);
-	const kernel = weight?.slice(2) ?? context.node.ints('kernel_shape');
-	const size = kernel && spatial(context, kernel);
-	return shape && size ? [shape[0] ?? null, weight?.[0] ?? null, ...size] : undefined;
+function windows(context: InferContext, sizes: readonly Dim[]): Window[] {
+	const strides = context.ints('strides');
+	const dilations = context.ints('dilations');
+	const pads = context.ints('pads');
+	return sizes.map((size, index) => ({
+		size,
+		stride: strides?.[index] ?? 1,
+		dilation: dilations?.[index] ?? 1,
+		before: pads?.[index] ?? 0,
+		after: pads?.[index + sizes.length] ?? 0,
+	}));
+}
+
+function spatial(context: InferContext, shape: readonly Dim[], sizes: readonly Dim[]): Dim[] {
+	const autoPad = context.string('auto_pad', 'NOTSET');
+	const ceil = context.int('ceil_mode', 0) === 1;
+	return windows(context, sizes).map((window, index) => windowed(shape[index + 2] ?? null, window, autoPad, ceil));
+}
+
+/** [N, M, …] of a convolution over input `data` with weights [M, C/group, …] at input `weight`. */
+export function convolved(context: InferContext, data: number, weight: number): Dim[] | undefined {
+	const shape = context.shape(data);
+	const filters = context.shape(weight);
+	const sizes = filters?.slice(2) ?? context.ints('kernel_shape');
+	if (!shape && !filters) return undefined;
+	if (!shape) return [null, filters?.[0] ?? null, ...(sizes ?? []).map(() => null)];
+	const lengths = sizes ? spatial(context, shape, sizes) : shape.slice(2).map(() => null);
+	return [shape[0] ?? null, filters?.[0] ?? null, ...lengths];
 }
 
 const pool: InferRule = (context) => {
-	const shape = shapeAt(context, 0);
-	const size = spatial(context, context.node.ints('kernel_shape') ?? []);
-	const out = shape && size ? [shape[0] ?? null, shape[1] ?? null, ...size] : undefined;
-	return [result(dtypeOf(context, 0), out), result('int64', out)];
+	const shape = context.shape(0);
+	const sizes = context.ints('kernel_shape');
+	if (!shape) return [];
+	const out = [shape[0] ?? null, shape[1] ?? null, ...(sizes ? spatial(context, shape, sizes) : shape.slice(2).map(() => null))];
+	return [{ shape: out }, { shape: out }];
 };
 
-const globalPool: InferRule = (context) => [
-	result(
-		dtypeOf(context, 0),
-		shapeAt(context, 0)?.map((dim, axis) => (axis < 2 ? dim : 1)),
-	),
-];
+const globalPool: InferRule = (context) => shaped(context.shape(0)?.map((dim, axis) => (axis < 2 ? dim : 1)));
 
 const convTranspose: InferRule = (context) => {
-	const { node } = context;
-	const shape = shapeAt(context, 0);
-	const weight = shapeAt(context, 1);
-	if (!shape || !weight) return [result(dtypeOf(context, 0), undefined)];
-	const channels = weight[1];
-	const given = node.ints('output_shape');
-	const rank = weight.length - 2;
-	const size = weight.slice(2).map((kernel, index): Dim => {
+	const shape = context.shape(0);
+	const weight = context.shape(1);
+	if (!shape || !weight) return shaped(shape && [shape[0] ?? null, ...shape.slice(1).map(() => null)]);
+	const channels = multiplyDims(weight[1] ?? null, context.int('group', 1));
+	const given = context.ints('output_shape');
+	const extra = context.ints('output_padding');
+	const sizes = weight.slice(2);
+	const autoPad = context.string('auto_pad', 'NOTSET');
+	const lengths = windows(context, sizes).map(({ size, stride, dilation, before, after }, index): Dim => {
+		// Older exporters put batch and channels into output_shape too.
+		if (given) return given[given.length - sizes.length + index] ?? null;
 		const length = shape[index + 2];
-		if (given) return given[given.length - rank + index] ?? null;
-		if (typeof length !== 'number' || typeof kernel !== 'number') return null;
-		const stride = node.ints('strides')?.[index] ?? 1;
-		if (node.string('auto_pad', 'NOTSET').startsWith('SAME')) return length * stride;
-		const pads = node.ints('pads');
-		const dilation = node.ints('dilations')?.[index] ?? 1;
-		return (
-			stride * (length - 1) +
-			(node.ints('output_padding')?.[index] ?? 0) +
-			(kernel - 1) * dilation +
-			1 -
-			(pads?.[index] ?? 0) -
-			(pads?.[index + rank] ?? 0)
-		);
+		if (typeof length !== 'number' || typeof size !== 'number') return null;
+		if (autoPad.startsWith('SAME')) return counted(length * stride);
+		const padding = autoPad === 'VALID' ? 0 : before + after;
+		return counted(stride * (length - 1) + (extra?.[index] ?? 0) + dilation * (size - 1) + 1 - padding);
 	});
-	return [result(dtypeOf(context, 0), [shape[0] ?? null, typeof channels === 'number' ? channels * node.int('group', 1) : null, ...size])];
+	return shaped([shape[0] ?? null, channels, ...lengths]);
 };
 
-function matmulShape(a: readonly Dim[] | undefined, b: readonly Dim[] | undefined): Dim[] | undefined {
+/** Shape of a matrix product with broadcast batches (numpy.matmul). */
+export function matrixProduct(a: readonly Dim[] | undefined, b: readonly Dim[] | undefined): Dim[] | undefined {
 	if (!a || !b || a.length === 0 || b.length === 0) return undefined;
 	const batch = broadcast([a.slice(0, -2), b.slice(0, -2)]);
 	if (!batch) return undefined;
 	return [...batch, ...(a.length > 1 ? [a[a.length - 2] ?? null] : []), ...(b.length > 1 ? [b[b.length - 1] ?? null] : [])];
 }
 
-const matmul =
-	(dtype: DType | undefined, right = 1): InferRule =>
-	(context) => [result(dtype ?? dtypeOf(context, 0), matmulShape(shapeAt(context, 0), shapeAt(context, right)))];
+/** Shape of alpha * A' * B' + beta * C. */
+export function gemmShape(context: InferContext, first: number, second: number): Dim[] {
+	const a = context.shape(first);
+	const b = context.shape(second);
+	return [a?.[context.int('transA', 0) === 1 ? 1 : 0] ?? null, b?.[context.int('transB', 0) === 1 ? 0 : 1] ?? null];
+}
 
-const gemm: InferRule = (context) => {
-	const { node } = context;
-	const a = shapeAt(context, 0);
-	const b = shapeAt(context, 1);
-	return [
-		result(dtypeOf(context, 0), [a?.[node.int('transA', 0) === 1 ? 1 : 0] ?? null, b?.[node.int('transB', 0) === 1 ? 0 : 1] ?? null]),
-	];
+/** Y, Y_h and Y_c of LSTM and its kin. `hidden` is taken from the recurrence weights where the attribute is left out. */
+export function recurrentShapes(context: InferContext, hidden: Dim): Inferred[] {
+	const [first = null, second = null] = context.shape(0) ?? [];
+	const directions = context.string('direction', 'forward') === 'bidirectional' ? 2 : 1;
+	if (context.int('layout', 0) === 1) {
+		const state = { shape: [first, directions, hidden] };
+		return [{ shape: [first, second, directions, hidden] }, state, state];
+	}
+	const state = { shape: [directions, second, hidden] };
+	return [{ shape: [first, directions, second, hidden] }, state, state];
+}
+
+const recurrent: InferRule = (context) => recurrentShapes(context, context.int('hidden_size', 0) || (context.shape(2)?.at(-1) ?? null));
+
+/** One output shape for an equation of labels, `bij,bjk->bik`. */
+const einsum: InferRule = (context) => {
+	const equation = context.string('equation', '').replaceAll(' ', '');
+	const [left = '', right] = equation.split('->');
+	const shapes = context.shapes();
+	const dims = new Map<string, Dim>();
+	let ellipsis: readonly Dim[] = [];
+	for (const [index, term] of left.split(',').entries()) {
+		const shape = shapes[index];
+		if (!shape) return [];
+		const [before = '', after] = term.split('...');
+		const rest = shape.length - before.length - (after?.length ?? 0);
+		if (rest < 0 || (after === undefined && rest !== 0)) return [];
+		const labels: (readonly [string, Dim])[] = [...before].map((label, at) => [label, shape[at] ?? null]);
+		if (after !== undefined) {
+			ellipsis = broadcast([ellipsis, shape.slice(before.length, before.length + rest)]) ?? [];
+			for (const [at, label] of [...after].entries()) labels.push([label, shape[before.length + rest + at] ?? null]);
+		}
+		for (const [label, dim] of labels) {
+			const known = dims.get(label);
+			dims.set(label, known === undefined || known === 1 || (known === null && dim !== 1) ? dim : known);
+		}
+	}
+	const output = right ?? implicitOutput(left);
+	const [before = '', after] = output.split('...');
+	const place = (label: string): Dim => dims.get(label) ?? null;
+	return shaped([...[...before].map(place), ...(after === undefined ? [] : [...ellipsis, ...[...after].map(place)])]);
 };
 
-const reduce =
-	(dtype?: DType): InferRule =>
-	(context) => {
-		const shape = shapeAt(context, 0);
-		const keep = context.node.int('keepdims', 1) === 1;
-		const axes = context.node.attributes.has('axis') ? [context.node.int('axis', 0)] : intsOf(context, 'axes', 1);
-		if (!shape || (!axes && context.node.input(1))) return [result(dtype ?? dtypeOf(context, 0), undefined)];
-		const over = dtype === 'int64' && !axes ? [0] : (axes ?? shape.map((_, axis) => axis));
-		if (over.length === 0 && context.node.int('noop_with_empty_axes', 0) === 1) return [result(dtype ?? dtypeOf(context, 0), shape)];
-		const places = new Set((over.length > 0 ? over : shape.map((_, axis) => axis)).map((axis) => fromFront(axis, shape.length)));
-		const out = keep ? shape.map((dim, axis) => (places.has(axis) ? 1 : dim)) : shape.filter((_, axis) => !places.has(axis));
-		return [result(dtype ?? dtypeOf(context, 0), out)];
-	};
-
-const recurrent: InferRule = (context) => {
-	const shape = shapeAt(context, 0);
-	const hidden = context.node.int('hidden_size', 0) || null;
-	const directions = context.node.string('direction', 'forward') === 'bidirectional' ? 2 : 1;
-	const [sequence = null, batch = null] = shape ?? [];
-	const dtype = dtypeOf(context, 0);
-	const state = [directions, batch, hidden];
-	return [result(dtype, [sequence, directions, batch, hidden]), result(dtype, state), result(dtype, state)];
-};
-
-/** Outputs of If: what both branches agree on. */
-const branches: InferRule = (context) => {
-	const [first, second] = context.node.subgraphs;
-	return (first?.outputs ?? []).map((output, index) => {
-		const a = context.typeOf(output);
-		const b = context.typeOf(second?.outputs[index]);
-		if (a?.kind !== 'tensor' || b?.kind !== 'tensor' || a.dtype !== b.dtype) return undefined;
-		const shape =
-			a.shape && b.shape && a.shape.length === b.shape.length
-				? a.shape.map((dim, axis) => (dim === b.shape?.[axis] ? dim : null))
-				: undefined;
-		return result(a.dtype, shape);
-	});
-};
-
-const REDUCTIONS = 'ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare';
+/** Labels that occur once, in alphabetical order, after the broadcast ones. */
+function implicitOutput(left: string): string {
+	const letters = [...left.replaceAll('...', '').replaceAll(',', '')];
+	const once = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter)).sort();
+	return `${left.includes('...') ? '...' : ''}${once.join('')}`;
+}
 
 export const layerRules: Readonly<Record<string, InferRule>> = {
-	Conv: (context) => [result(dtypeOf(context, 0), convShape(context, 1))],
-	ConvInteger: (context) => [result('int32', convShape(context, 1))],
-	QLinearConv: (context) => [result(dtypeOf(context, 7), convShape(context, 3))],
-	'com.microsoft.FusedConv': (context) => [result(dtypeOf(context, 0), convShape(context, 1))],
+	...each('Conv ConvInteger DeformConv com.microsoft.FusedConv', (context) => shaped(convolved(context, 0, 1))),
+	QLinearConv: (context) => shaped(convolved(context, 0, 3)),
 	ConvTranspose: convTranspose,
-	MatMul: matmul(undefined),
-	MatMulInteger: matmul('int32'),
-	QLinearMatMul: (context) => [result(dtypeOf(context, 7), matmulShape(shapeAt(context, 0), shapeAt(context, 3)))],
-	'com.microsoft.DynamicQuantizeMatMul': matmul('float32'),
-	'com.microsoft.MatMulIntegerToFloat': matmul('float32'),
-	'com.microsoft.MatMulNBits': (context) => {
-		const shape = shapeAt(context, 0);
-		return [result(dtypeOf(context, 0), shape ? [...shape.slice(0, -1), context.node.int('N', 0)] : undefined)];
-	},
-	Gemm: gemm,
-	AveragePool: pool,
-	MaxPool: pool,
-	LpPool: pool,
-	GlobalAveragePool: globalPool,
-	GlobalMaxPool: globalPool,
-	GlobalLpPool: globalPool,
-	...Object.fromEntries(REDUCTIONS.split(' ').map((op) => [op, reduce()])),
-	ArgMax: reduce('int64'),
-	ArgMin: reduce('int64'),
-	LSTM: recurrent,
-	GRU: recurrent,
-	RNN: recurrent,
-	'com.microsoft.DynamicQuantizeLSTM': recurrent,
-	If: branches,
+	...each('MatMul MatMulInteger', (context) => shaped(matrixProduct(context.shape(0), context.shape(1)))),
+	QLinearMatMul: (context) => shaped(matrixProduct(context.shape(0), context.shape(3))),
+	Gemm: (context) => shaped(gemmShape(context, 0, 1)),
+	...each('AveragePool MaxPool LpPool', pool),
+	...each('GlobalAveragePool GlobalMaxPool GlobalLpPool', globalPool),
+	...each('LSTM GRU RNN', recurrent),
+	Einsum: einsum,
 };

@@ -1,112 +1,254 @@
+import type { Attribute } from '../ir/attribute.ts';
 import { constantOf } from '../ir/constants.ts';
 import { elementCount } from '../ir/dtype.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
-import type { Model } from '../ir/model.ts';
+import type { Model, ModelFunction } from '../ir/model.ts';
+import type { TensorRef } from '../ir/tensor.ts';
 import { type Dim, tensorType, type ValueType } from '../ir/type.ts';
-import { type InferContext, rules } from './infer-rules.ts';
+import { outputDType } from './element-types.ts';
+import { bindBodies, CONTROL_FLOW, controlOutputs } from './infer-control.ts';
+import { unify } from './infer-dims.ts';
+import { FOLLOWED } from './infer-elementwise.ts';
+import { constantOfShape, MOST_ELEMENTS } from './infer-generators.ts';
+import { InferContext, type Inferred, type InferredTypes, toNumber } from './infer-rules.ts';
+import { commonType } from './infer-sequences.ts';
+import { rules } from './infer-table.ts';
+import { signatureOf } from './schema.ts';
 
-/** Types and shapes of values: declared ones, and ones worked out from the operators. Kept apart from the graph. */
-export interface InferredTypes {
-	typeOf(value: Value | null | undefined): ValueType | undefined;
-	/** Dimensions where the rank is known. */
-	shapeOf(value: Value | null | undefined): readonly Dim[] | undefined;
-	/** Elements of a small integer tensor where they can be told: what Shape, Gather, Concat and their kin compute. */
-	elementsOf(value: Value | null | undefined): readonly Dim[] | undefined;
-}
+export type { InferredTypes } from './infer-rules.ts';
 
-/** Integer tensors up to this many elements are followed by value: shapes, axes, slices. */
-const MOST_ELEMENTS = 64;
+/** Stored tensors read for their elements, over the whole model: a bound for files that hold nothing else. */
+const MOST_READS = 100_000;
+/** Nodes of function bodies walked over all calls: functions that call functions could take for ever. */
+const MOST_CALLED_NODES = 200_000;
+const DEEPEST_CALL = 32;
 
 /**
- * Works through the graph once, in order, subgraphs and function bodies included. Operators without a rule give values of
- * unknown type; nothing throws on strange graphs. Declared shapes are kept where they say more.
+ * Works through the graph once, in order: subgraphs of control flow with what their node gives them, bodies of model functions
+ * once for each call. Element types come from the operators' signatures and attributes, shapes from rules by operator; a declared
+ * type is kept, and a declared shape unless the inferred one says more. Reads small integer constants (shapes, axes, slices).
+ * Operators without a rule give values of unknown shape; nothing throws on strange graphs. The model is not changed.
  */
 export async function inferTypes(model: Model): Promise<InferredTypes> {
-	const types = new Map<Value, ValueType>();
-	const elements = new Map<Value, readonly Dim[]>();
-	const known: InferredTypes = {
-		typeOf: (value) => (value ? (types.get(value) ?? statedType(value)) : undefined),
-		shapeOf: (value) => {
-			const type = known.typeOf(value);
-			return type?.kind === 'tensor' ? (type.shape ?? undefined) : undefined;
-		},
-		elementsOf: (value) => (value ? elements.get(value) : undefined),
-	};
-
-	const readElements = async (value: Value | null): Promise<void> => {
-		if (!value || elements.has(value)) return;
-		const tensor = constantOf(value, 3);
-		if (!tensor || (tensor.dtype !== 'int64' && tensor.dtype !== 'int32') || elementCount(tensor.dims) > MOST_ELEMENTS) return;
-		try {
-			const bytes = (await tensor.bytes()).slice();
-			elements.set(
-				value,
-				tensor.dtype === 'int64' ? Array.from(new BigInt64Array(bytes.buffer), clamped) : Array.from(new Int32Array(bytes.buffer)),
-			);
-		} catch {
-			// A weight file that is not there yet: the shape stays unknown.
-		}
-	};
-
-	const visit = async (graph: Graph): Promise<void> => {
-		for (const node of graph.nodes()) {
-			for (const input of node.inputs) await readElements(input);
-			for (const sub of node.subgraphs) await visit(sub);
-			infer(node, await fillOf(node));
-		}
-	};
-
-	const infer = (node: Node, fill: number | undefined): void => {
-		const context: InferContext = { node, opset: model.opset, fill, ...known };
-		let results: readonly (ReturnType<typeof rules.infer>[number] | undefined)[] = [];
-		try {
-			results = rules.infer(context);
-		} catch {
-			// A graph that breaks the operator's rules: the checker and the runtime say so in their own words.
-		}
-		node.outputs.forEach((output, index) => {
-			if (!output) return;
-			const result = results[index];
-			const merged = merge(statedType(output), result?.type);
-			if (merged) types.set(output, merged);
-			if (result?.elements && result.elements.length <= MOST_ELEMENTS) elements.set(output, result.elements);
-		});
-	};
-
-	await visit(model.graph);
-	for (const fn of model.functions) await visit(fn.body);
-	return known;
+	const inference = new Inference(model);
+	await inference.run();
+	return inference;
 }
 
-/** The integer that a ConstantOfShape node fills with, where it is one. */
-async function fillOf(node: Node): Promise<number | undefined> {
-	const attr = node.op === 'ConstantOfShape' ? node.attributes.get('value') : undefined;
-	if (attr?.kind !== 'tensor' || attr.value.dtype !== 'int64' || attr.value.byteLength !== 8) return undefined;
-	return clamped(new BigInt64Array((await attr.value.bytes()).slice().buffer)[0] ?? 0n);
+/** Where a node stands: what its operators mean, and what the attributes of a function call are. */
+interface Scope {
+	readonly opsets: ReadonlyMap<string, number>;
+	readonly parameters: ReadonlyMap<string, Attribute> | undefined;
+	readonly depth: number;
+}
+
+class Inference implements InferredTypes {
+	readonly #model: Model;
+	readonly #types = new Map<Value, ValueType>();
+	readonly #elements = new Map<Value, readonly Dim[]>();
+	/** Values of function bodies: what holds in all calls so far, null where calls contradict each other. */
+	readonly #overCalls = new Map<Value, ValueType | null>();
+	readonly #functions = new Map<string, ModelFunction>();
+	readonly #called = new Set<ModelFunction>();
+	#reads = 0;
+	#calledNodes = 0;
+
+	constructor(model: Model) {
+		this.#model = model;
+		for (const fn of model.functions) this.#functions.set(`${fn.domain}:${fn.name}:${fn.overload}`, fn);
+	}
+
+	typeOf(value: Value | null | undefined): ValueType | undefined {
+		return value ? (this.#types.get(value) ?? statedType(value)) : undefined;
+	}
+
+	shapeOf(value: Value | null | undefined): readonly Dim[] | undefined {
+		const type = this.typeOf(value);
+		return type?.kind === 'tensor' || type?.kind === 'sparse' ? (type.shape ?? undefined) : undefined;
+	}
+
+	elementsOf(value: Value | null | undefined): readonly Dim[] | undefined {
+		return value ? this.#elements.get(value) : undefined;
+	}
+
+	async run(): Promise<void> {
+		await this.#graph(this.#model.graph, { opsets: this.#model.opsets, parameters: undefined, depth: 0 });
+		for (const fn of this.#model.functions) {
+			if (!this.#called.has(fn)) await this.#graph(fn.body, { opsets: fn.opsets, parameters: undefined, depth: DEEPEST_CALL });
+		}
+		for (const [value, type] of this.#overCalls) if (type) this.#types.set(value, type);
+	}
+
+	async #graph(graph: Graph, scope: Scope): Promise<void> {
+		for (const node of graph.nodes()) {
+			const results = await this.#node(node, scope);
+			for (const [index, output] of node.outputs.entries()) {
+				const result = results[index];
+				if (!output) continue;
+				const merged = merge(statedType(output), result?.type);
+				if (merged) this.#types.set(output, merged);
+				if (result?.elements && result.elements.length <= MOST_ELEMENTS) this.#elements.set(output, result.elements);
+			}
+		}
+	}
+
+	async #node(node: Node, scope: Scope): Promise<readonly (Inferred | undefined)[]> {
+		const fn = this.#functions.get(`${node.domain}:${node.op}:${node.overload}`);
+		if (fn) return this.#call(node, fn, scope);
+		const opset = scope.opsets.get(node.domain) ?? 1;
+		const context = new InferContext(node, opset, this, scope.parameters);
+		const control = node.domain === '' && CONTROL_FLOW.has(node.op);
+		if (control) attempt(() => bindBodies(context, (value, type) => this.#bind(value, type)));
+		for (const sub of node.subgraphs) await this.#graph(sub, scope);
+		if (control) return attempt(() => controlOutputs(context, (value) => this.typeOf(value))) ?? [];
+		await this.#readConstants(node);
+		const fill = node.op === 'ConstantOfShape' && node.domain === '' ? await this.#fill(context) : null;
+		const results = attempt(() => (fill === null ? rules.get(node.qualifiedOp)?.(context) : constantOfShape(context, fill))) ?? [];
+		const signature = signatureOf(node.qualifiedOp, opset);
+		return node.outputs.map((_, index): Inferred => {
+			const result = results[index];
+			if (result?.type) return result;
+			const dtype = attempt(() =>
+				outputDType(
+					node,
+					index,
+					signature,
+					(value) => {
+						const type = this.typeOf(value);
+						return type?.kind === 'tensor' || type?.kind === 'sparse' ? type.dtype : undefined;
+					},
+					(name) => context.attribute(name),
+				),
+			);
+			return { type: dtype && tensorType(dtype, result?.shape ?? null), elements: result?.elements };
+		});
+	}
+
+	/** Gives an input of a body what its node passes in, as far as it is not declared. */
+	#bind(value: Value, type: ValueType | undefined): void {
+		const merged = merge(statedType(value), type);
+		if (merged) this.#types.set(value, merged);
+		else this.#types.delete(value);
+	}
+
+	/** Walks the body of a function with the types and attributes of one call. */
+	async #call(node: Node, fn: ModelFunction, scope: Scope): Promise<readonly Inferred[]> {
+		this.#calledNodes += fn.body.nodeCount;
+		if (scope.depth >= DEEPEST_CALL || this.#calledNodes > MOST_CALLED_NODES) return [];
+		this.#called.add(fn);
+		const parameters = new Map(fn.defaults);
+		for (const [name, attr] of node.attributes) {
+			const given = attr.kind === 'ref' ? scope.parameters?.get(attr.value) : attr;
+			if (given) parameters.set(name, given);
+		}
+		for (const input of node.inputs) await this.#readElements(input);
+		for (const [index, value] of fn.body.inputs.entries()) {
+			const given = node.input(index);
+			this.#bind(value, this.typeOf(given));
+			const elements = this.elementsOf(given);
+			if (elements) this.#elements.set(value, elements);
+		}
+		await this.#graph(fn.body, { opsets: fn.opsets, parameters, depth: scope.depth + 1 });
+		const results = fn.body.outputs.map((output): Inferred => ({ type: this.typeOf(output), elements: this.elementsOf(output) }));
+		for (const value of fn.body.inputs) this.#leave(value);
+		for (const inner of fn.body.nodes()) for (const value of inner.outputs) if (value) this.#leave(value);
+		return results;
+	}
+
+	/** Takes back what one call said about a value of its body, keeping what all calls agree on. */
+	#leave(value: Value): void {
+		const type = this.#types.get(value);
+		const before = this.#overCalls.get(value);
+		this.#overCalls.set(value, before === undefined ? (type ?? null) : (commonType(before ?? undefined, type) ?? null));
+		this.#types.delete(value);
+		this.#elements.delete(value);
+	}
+
+	/** Elements of the stored inputs that a rule may look at: integers, and floats where sizes are worked out with them. */
+	async #readConstants(node: Node): Promise<void> {
+		for (const input of node.inputs) await this.#readElements(input);
+		if (node.domain !== '') return;
+		const floats = FLOAT_READERS.has(node.op) || (FOLLOWED.has(node.op) && node.inputs.some((input) => this.elementsOf(input)));
+		if (floats) for (const input of node.inputs) await this.#readElements(input, true);
+	}
+
+	async #readElements(value: Value | null, floats = false): Promise<void> {
+		if (!value || this.#elements.has(value)) return;
+		// Overridable weights count as constants here: shapes of the model as it stands are asked for.
+		const tensor = constantOf(value, 3);
+		if (!tensor || elementCount(tensor.dims) > MOST_ELEMENTS || this.#reads >= MOST_READS) return;
+		const dtype = tensor.dtype;
+		if (dtype !== 'int64' && dtype !== 'int32' && dtype !== 'bool' && !(floats && dtype === 'float32')) return;
+		this.#reads += 1;
+		const elements = await readNumbers(tensor);
+		if (elements) this.#elements.set(value, elements);
+	}
+
+	/** The number that a ConstantOfShape fills with; null where it is of another kind. */
+	async #fill(context: InferContext): Promise<Dim> {
+		const attr = attempt(() => context.attribute('value'));
+		if (!attr) return 0;
+		if (attr.kind !== 'tensor' || elementCount(attr.value.dims) !== 1 || this.#reads >= MOST_READS) return null;
+		this.#reads += 1;
+		return (await readNumbers(attr.value))?.[0] ?? null;
+	}
+}
+
+/** Operators that work out sizes with floats. */
+const FLOAT_READERS: ReadonlySet<string> = new Set(['Resize', 'Upsample', 'Range', 'OneHot']);
+
+async function readNumbers(tensor: TensorRef): Promise<number[] | undefined> {
+	let bytes: Uint8Array;
+	try {
+		bytes = (await tensor.bytes()).slice();
+	} catch {
+		// A weight file that is not there yet, or is damaged: the shape stays unknown, and reading the weight says why.
+		return undefined;
+	}
+	switch (tensor.dtype) {
+		case 'int64':
+			return Array.from(new BigInt64Array(bytes.buffer), toNumber);
+		case 'int32':
+			return Array.from(new Int32Array(bytes.buffer));
+		case 'float32':
+			return Array.from(new Float32Array(bytes.buffer));
+		case 'bool':
+			return Array.from(bytes, (byte) => Number(byte !== 0));
+		default:
+			return undefined;
+	}
+}
+
+/** A rule on a graph that breaks the operator's own rules may throw: that is not knowing; the checker says what is wrong. */
+function attempt<T>(work: () => T): T | undefined {
+	try {
+		return work();
+	} catch {
+		return undefined;
+	}
 }
 
 function statedType(value: Value): ValueType | undefined {
 	const tensor = value.initializer;
 	if (tensor) return tensorType(tensor.dtype, tensor.dims);
-	return value.type;
+	// A declaration without a type says nothing.
+	return value.type?.kind === 'opaque' ? undefined : value.type;
 }
 
-/** What both say together: a declared dimension wins over an inferred one unless only the inferred one is a number. */
+/** What both say together: what is declared wins, and is filled in where only the inferred type knows. */
 function merge(declared: ValueType | undefined, inferred: ValueType | undefined): ValueType | undefined {
-	if (declared?.kind !== 'tensor' || inferred?.kind !== 'tensor') return declared ?? inferred;
-	if (!declared.shape || !inferred.shape || declared.shape.length !== inferred.shape.length) {
-		return declared.shape ? declared : tensorType(declared.dtype, inferred.shape);
+	if (!declared || !inferred) return declared ?? inferred;
+	if (declared.kind === 'tensor' && inferred.kind === 'tensor') {
+		const { shape } = inferred;
+		if (!declared.shape || !shape) return tensorType(declared.dtype, declared.shape ?? shape);
+		if (declared.shape.length !== shape.length) return declared;
+		return tensorType(
+			declared.dtype,
+			declared.shape.map((dim, index) => unify(dim, shape[index] ?? null)),
+		);
 	}
-	const { shape } = inferred;
-	return tensorType(
-		declared.dtype,
-		declared.shape.map((dim, index) =>
-			typeof dim === 'number' ? dim : typeof shape[index] === 'number' ? shape[index] : (dim ?? shape[index] ?? null),
-		),
-	);
-}
-
-function clamped(value: bigint): number {
-	if (value > 9007199254740991n) return Number.MAX_SAFE_INTEGER;
-	return value < -9007199254740991n ? Number.MIN_SAFE_INTEGER : Number(value);
+	if ((declared.kind === 'sequence' || declared.kind === 'optional') && declared.kind === inferred.kind) {
+		return { kind: declared.kind, element: merge(declared.element, inferred.element) };
+	}
+	return declared;
 }
