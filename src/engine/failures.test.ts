@@ -17,6 +17,12 @@ describe('engineError', () => {
 			'The runtime does not know the operator my.domain:Foo.',
 		],
 		[
+			"Can't create a session. ERROR_CODE: 1, ERROR_MESSAGE: /build/core/optimizer/transformer_memcpy.cc:254 bool onnxruntime::F(const Node &) const !x.empty() was false. Provider type for Cast node with name 'w_c' is not set.",
+			'load',
+			'unsupported',
+			'This build of the runtime has no kernel for Cast with the types that node "w_c" uses.',
+		],
+		[
 			"Can't create a session. ERROR_CODE: 1, ERROR_MESSAGE: Unsupported model IR version: 14, max supported IR version: 13",
 			'load',
 			'unsupported',

@@ -41,6 +41,13 @@ const rules: readonly Rule[] = [
 		advice: 'Leave this operator as it was: exclude it in the recipe.',
 	},
 	{
+		// A node that no provider took: met where the WebGPU build has no CPU kernel for 4-bit Cast either.
+		pattern: /Provider type for (\S+) node with name '([^']*)' is not set/,
+		code: 'unsupported',
+		say: ([, op, node]) => `This build of the runtime has no kernel for ${op} with the types that node "${node}" uses.`,
+		advice: 'Measure it on WASM, or store the weights in another form (for WebGPU: MatMulNBits).',
+	},
+	{
 		pattern: /([\w.]+(?::\w+)?)\(-?\d+\) is not a registered function\/op/,
 		code: 'unsupported',
 		say: ([, op]) => `The runtime does not know the operator ${op}.`,
@@ -177,13 +184,16 @@ export function engineError(thrown: unknown, stage: Stage, log: readonly string[
 		);
 	}
 	const status = text.match(/ERROR_CODE: (\d+), ERROR_MESSAGE: ([\s\S]*)/);
-	const reason = status ? (status[2] ?? '').trim().split('\n')[0]?.slice(0, 300) : text.split('\n')[0]?.slice(0, 300);
+	const reason = (status ? (status[2] ?? '').trim() : text).split('\n')[0]?.replace(SOURCE_PLACE, '').slice(0, 300);
 	const kind = status ? (statusWords[Number(status[1])] ?? 'a failure') : 'a failure';
 	const code: EngineError['code'] =
 		status?.[1] === '9' ? 'unsupported' : stage === 'run' ? 'run' : stage === 'start' ? 'unavailable' : 'load';
 	const what = stage === 'run' ? 'run the model' : stage === 'start' ? 'be started' : 'load the model';
 	return new EngineError(code, `The runtime could not ${what}: it reports ${kind}. ${sentence(reason ?? '')}`, detail);
 }
+
+/** Where in its own source the runtime stood: kept in the detail, of no use in a sentence. */
+const SOURCE_PLACE = /^\/\S+\.(?:cc|h|cpp):\d+ .*?\)(?: const)? /;
 
 /** Whether the WebAssembly instance cannot be used again after this. */
 export function isFatal(thrown: unknown): boolean {
