@@ -18,43 +18,66 @@ spec(
 		const origin = new URL(address).origin;
 		await page.goto(`${address}?debug`);
 		await page.waitForFunction(() => 'pare' in globalThis);
-		// Room for the model and a part of what the standard set writes.
-		const quotaSize = 6_000_000;
-		await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize });
 		interface State {
 			study?: { id: string; variants: { id: string; file?: string; failure?: { code: string } }[]; runs: unknown[] };
 			jobs: { state: string }[];
-			openSample(id: string): Promise<void>;
+			kept: { model: string };
+			openFiles(files: readonly File[]): Promise<void>;
+			runRecipes(recipes: readonly unknown[]): Promise<void>;
 			rerun(id: string): Promise<void>;
 		}
+		type Page = { pare: { store: { getState(): State } } };
 		const state = <T>(read: (state: State) => T): Promise<T> =>
-			page.evaluate(
-				`(${read.toString()})(globalThis.pare.store.getState())`,
-			) as Promise<T>;
-		await page.evaluate(() => {
-			void (globalThis as unknown as { pare: { store: { getState(): State } } }).pare.store.getState().openSample('digits');
+			page.evaluate(`(${read.toString()})(globalThis.pare.store.getState())`) as Promise<T>;
+		await page.evaluate(async () => {
+			const model = await (await fetch('samples/digits/digits.onnx')).blob();
+			await (globalThis as unknown as Page).pare.store.getState().openFiles([new File([model], 'digits.onnx')]);
 		});
-		const codes = await until(
+		await until('the stored copy of the model', () => state((now) => now.kept.model === 'kept'));
+		// Room for two variants of 2.2 MB; the service worker's store of the studio itself counts too and must be complete.
+		await page.evaluate(() => navigator.serviceWorker.ready);
+		const used = (await until('a steady use of storage', async () => {
+			const first = await page.evaluate(async () => (await navigator.storage.estimate()).usage ?? 0);
+			await page.waitForTimeout(1500);
+			const second = await page.evaluate(async () => (await navigator.storage.estimate()).usage ?? 0);
+			return first === second ? second : undefined;
+		})) as number;
+		await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: used + 5_500_000 });
+		await page.evaluate(
+			(recipes) => (globalThis as unknown as Page).pare.store.getState().runRecipes(recipes),
+			[0.1, 0.2, 0.3, 0.4, 0.5].map((ratio) => ({
+				v: 1,
+				seed: 0,
+				name: `prune ${ratio}`,
+				steps: [{ pass: 'prune-magnitude', options: { ratio } }],
+			})),
+		);
+		const codes = (await until(
 			'the full storage',
 			async () => {
-				const found = await state((now) => (now.study?.variants ?? []).map((variant) => variant.failure?.code ?? (variant.file ? 'written' : '')));
+				const found = await state((now) =>
+					(now.study?.variants ?? []).map((variant) => variant.failure?.code ?? (variant.file ? 'written' : '')),
+				);
 				const busy = await state((now) => now.jobs.some((job) => job.state === 'queued' || job.state === 'running'));
 				return found.length > 1 && !busy && found.includes('storage-full') ? found : undefined;
 			},
 			3 * minute,
+		)) as string[];
+		check(
+			codes.slice(1).every((code) => code === 'storage-full' || code === 'written'),
+			`unexpected ends: ${codes.join()}`,
 		);
-		check(codes.slice(1).every((code) => code === 'storage-full' || code === 'written'), `unexpected ends: ${codes.join()}`);
 		say(`${codes.filter((code) => code === 'written').length} written, ${codes.filter((code) => code === 'storage-full').length} refused`);
 		await session.send('Storage.overrideQuotaForOrigin', { origin });
 		await page.reload();
 		await page.waitForFunction(() => 'pare' in globalThis);
 		await until('the study', () => state((now) => now.study !== undefined));
+		const before = codes.filter((code) => code === 'written').length;
+		const still = await state((now) => (now.study?.variants ?? []).filter((variant) => variant.file).length);
+		check(still === before, `${before} variants were written, ${still} are there after a reload`);
 		const refused = await state((now) => (now.study?.variants ?? []).filter((variant) => variant.failure).map((variant) => variant.id));
 		for (const id of refused) {
-			await page.evaluate(
-				(variant) => (globalThis as unknown as { pare: { store: { getState(): State } } }).pare.store.getState().rerun(variant),
-				id,
-			);
+			await page.evaluate((variant) => (globalThis as unknown as Page).pare.store.getState().rerun(variant), id);
 		}
 		await until(
 			'all variants',

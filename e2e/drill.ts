@@ -99,8 +99,9 @@ export async function drill({ page, address, kills, reloads, seed, say }: DrillO
 	let reloaded = 0;
 	let more = 0;
 	const look = async (): Promise<Snapshot> => {
-		const now = await until('the study', () => snapshot(page), 30_000);
-		for (const [id, file] of seenFiles) check(now.files[id] === file, `the file of ${id.slice(0, 8)} was lost (${killed} kills, ${reloaded} reloads)`);
+		const now = (await until('the study', () => snapshot(page), 30_000)) as Snapshot;
+		for (const [id, file] of seenFiles)
+			check(now.files[id] === file, `the file of ${id.slice(0, 8)} was lost (${killed} kills, ${reloaded} reloads)`);
 		for (const [key, figure] of seenFigures) {
 			check(now.figures[key] === figure, `${key} was lost (${killed} kills, ${reloaded} reloads)`);
 		}
@@ -119,7 +120,15 @@ export async function drill({ page, address, kills, reloads, seed, say }: DrillO
 				(value) =>
 					(globalThis as unknown as { pare: Handle }).pare.store.getState().runRecipes([
 						{ v: 1, seed: 0, name: `prune ${value.toFixed(3)}`, steps: [{ pass: 'prune-magnitude', options: { ratio: value } }] },
-						{ v: 1, seed: 0, name: `prune ${value.toFixed(3)} int8`, steps: [{ pass: 'prune-magnitude', options: { ratio: value } }, { pass: 'weight-only', options: { bits: 8 } }] },
+						{
+							v: 1,
+							seed: 0,
+							name: `prune ${value.toFixed(3)} int8`,
+							steps: [
+								{ pass: 'prune-magnitude', options: { ratio: value } },
+								{ pass: 'weight-only', options: { bits: 8 } },
+							],
+						},
 					]),
 				ratio,
 			);
@@ -137,19 +146,17 @@ export async function drill({ page, address, kills, reloads, seed, say }: DrillO
 			check(half.length === 0, `half files are visible: ${half.join(', ')}`);
 		}
 	}
-	const end = await until(
+	const end = (await until(
 		'the end of the study',
 		async () => {
 			const now = await look();
 			return now.busy ? undefined : now;
 		},
 		600_000,
-	);
+	)) as Snapshot;
 	check(end.failures.length === 0, `failed: ${end.failures.join('; ')}`);
 	check(end.unfinished === 0, `${end.unfinished} variants were never written`);
 	const half = await halfFiles(page);
 	check(half.length === 0, `half files are visible: ${half.join(', ')}`);
-	say(
-		`seed ${seed}: ${killed} workers killed, ${reloaded} reloads; ${seenFiles.size} variants and ${seenFigures.size} figures, none lost`,
-	);
+	say(`seed ${seed}: ${killed} workers killed, ${reloaded} reloads; ${seenFiles.size} variants and ${seenFigures.size} figures, none lost`);
 }
