@@ -22,11 +22,16 @@ const onNumbers =
 	(a, b) =>
 		typeof a === 'number' && typeof b === 'number' ? apply(a, b) : null;
 
-/** 1 or 0; a symbol equals itself. */
+/** 1 or 0; a symbol equals itself, and as a dimension it is never below 0. */
 const compare =
-	(apply: (a: number, b: number) => boolean, equal: boolean): Apply =>
-	(a, b) =>
-		typeof a === 'number' && typeof b === 'number' ? Number(apply(a, b)) : a !== null && a === b ? Number(equal) : null;
+	(apply: (a: number, b: number) => boolean): Apply =>
+	(a, b) => {
+		if (a === null || b === null) return null;
+		if (a === b) return Number(apply(0, 0));
+		const x = typeof a === 'string' && typeof b === 'number' && b < 0 ? 0 : a;
+		const y = typeof b === 'string' && typeof a === 'number' && a < 0 ? 0 : b;
+		return typeof x === 'number' && typeof y === 'number' ? Number(apply(x, y)) : null;
+	};
 
 const isInteger = (dtype: DType): boolean => dtype.startsWith('int') || dtype.startsWith('uint');
 
@@ -47,11 +52,11 @@ const ARITHMETIC: Readonly<Record<string, Apply>> = {
 	Pow: onNumbers((a, b) => a ** b),
 	Max: onNumbers(Math.max),
 	Min: onNumbers(Math.min),
-	Equal: compare((a, b) => a === b, true),
-	Less: compare((a, b) => a < b, false),
-	LessOrEqual: compare((a, b) => a <= b, true),
-	Greater: compare((a, b) => a > b, false),
-	GreaterOrEqual: compare((a, b) => a >= b, true),
+	Equal: compare((a, b) => a === b),
+	Less: compare((a, b) => a < b),
+	LessOrEqual: compare((a, b) => a <= b),
+	Greater: compare((a, b) => a > b),
+	GreaterOrEqual: compare((a, b) => a >= b),
 	And: onNumbers((a, b) => a && b),
 	Or: onNumbers((a, b) => a || b),
 };
