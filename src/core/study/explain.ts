@@ -129,6 +129,12 @@ function explainRun(study: Study, run: Run, original: Run | undefined): SpeedExp
 			detail: `Cosine ${run.agreement.cosine.toFixed(4)}, largest difference ${run.agreement.maxAbs.toPrecision(3)}: do not ship this file for ${target}.`,
 		});
 	}
+	if (!run.profile?.length && run.samplesMs.length > 0) {
+		causes.push({
+			title: 'No time by operator',
+			detail: `Loading each model again to profile it would have taken too long on ${target}. Re-run this variant alone to take its profile.`,
+		});
+	}
 	for (const caveat of run.caveats) causes.push({ title: 'Care with this figure', detail: caveat });
 	return { target, verdict, causes, operators };
 }
