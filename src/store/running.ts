@@ -37,26 +37,26 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 		async runRecipes(recipes) {
 			if (refuse()) return;
 			const passes = await registry();
-			let selected: Hash | undefined;
+			const model = get().study?.model.hash;
+			if (model === undefined) return;
+			const asked: { readonly id: Hash; readonly recipe: Recipe }[] = [];
 			for (const recipe of recipes) {
-				const { study } = get();
-				if (!study) return;
-				const steps = recipe.steps.filter((step) => !step.off);
-				if (steps.length === 0) {
-					get().toast('This recipe has no step to run.', 'error');
-					continue;
-				}
-				const id = await variantId(study.model.hash, recipe, passes);
-				selected = id;
-				const existing = get().study?.variants.find((entry) => entry.id === id);
+				if (!recipe.steps.some((step) => !step.off)) get().toast('This recipe has no step to run.', 'error');
+				else asked.push({ id: await variantId(model, recipe, passes), recipe });
+			}
+			// From here on nothing waits: all variants and the first step appear at once.
+			if (get().study?.model.hash !== model) return;
+			for (const { id, recipe } of asked) {
+				const variants = get().study?.variants ?? [];
+				const existing = variants.find((entry) => entry.id === id);
 				if (existing) {
 					// One that failed or was cancelled is asked for again.
-					if (existing.failure) await again(existing);
+					if (existing.failure) again(existing);
 					continue;
 				}
 				const variant: Variant = {
 					id,
-					name: uniqueName(recipe.name ?? nameOf(recipe, passes), get().study?.variants ?? []),
+					name: uniqueName(recipe.name ?? nameOf(recipe, passes), variants),
 					family: familyOf(recipe, passes),
 					recipe,
 					report: [],
@@ -64,6 +64,7 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 				};
 				void context.commit({ type: 'variant', variant });
 			}
+			const selected = asked[0]?.id;
 			if (selected !== undefined && recipes.length === 1) set({ selected });
 			context.wakeWork();
 		},
@@ -71,7 +72,7 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 			if (refuse()) return;
 			const variant = get().study?.variants.find((entry) => entry.id === id);
 			if (!variant) return;
-			if (variant.failure) await again(variant);
+			if (variant.failure) again(variant);
 			else {
 				const redo: StudyEvent = { type: 'unmeasured', variants: [id] };
 				void context.commit(redo);
@@ -81,7 +82,7 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 		},
 	};
 
-	async function again(variant: Variant): Promise<void> {
+	function again(variant: Variant): void {
 		const { failure: _, ...rest } = variant;
 		void context.commit({ type: 'variant', variant: rest });
 		void context.commit({ type: 'unmeasured', variants: [variant.id] });

@@ -102,7 +102,7 @@ export function createRunner(context: Context): Runner {
 		for (const task of planned) {
 			const id = taskId(task);
 			if (running.has(id) || !mayStart(task)) continue;
-			void perform(task, open).then(pump);
+			void perform(task, open);
 		}
 		if (planned.length > 0 || running.size > 0) return;
 		showJobs();
@@ -149,10 +149,13 @@ export function createRunner(context: Context): Runner {
 			// Another study may have begun a step of the same name.
 			if (running.get(id) === own) running.delete(id);
 		}
-		if (context.open === open) await endless(task);
+		if (context.open !== open) return;
+		await endless(task);
 		if (context.open !== open) return;
 		const { detail: _, ...current } = get().jobs.find((entry) => entry.id === id) ?? job;
-		showJobs({ ...current, ...end });
+		// The next step begins before this one is shown as ended, so that the queue never looks idle in between.
+		pump();
+		if (!running.has(id)) showJobs({ ...current, ...end });
 	};
 
 	/** Every step leaves a result or a failure behind. One that left neither a third time is ended as failed. */
