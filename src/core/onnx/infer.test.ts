@@ -49,7 +49,7 @@ async function outputs(op: string, places: readonly Place[], { domain, opset = 2
 	return node.outputs.map((value) => printType(types.typeOf(value))).join(' ');
 }
 
-type Case = readonly [expected: string, op: string, places: readonly Place[], rest?: NodeCase];
+type Case = [expected: string, op: string, places: readonly Place[], rest?: NodeCase];
 const int = attribute.int;
 const list = (...values: number[]): Attribute => attribute.ints(values);
 
