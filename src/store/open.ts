@@ -232,7 +232,13 @@ export function createOpening(context: Context, studies: Studies): Opening {
 			const dataset: DatasetFacts = await services.host.call(
 				'engine',
 				'describeInputs',
-				{ modelHash: study.model.hash, original: open.model, inputs, maxExamples: settings.maxExamples },
+				{
+					modelHash: study.model.hash,
+					original: open.model,
+					inputs,
+					maxExamples: settings.maxExamples,
+					memoryBudgetBytes: settings.memoryBudgetBytes,
+				},
 				{ signal, input: `inputs:${study.model.hash}`, key: engineKey(referenceTarget), deadlineMs: 10 * minute },
 			);
 			if (context.open !== open) return;

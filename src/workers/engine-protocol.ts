@@ -19,6 +19,8 @@ export interface EngineSubject {
 	readonly original: ModelFiles;
 	readonly inputs: InputsRef;
 	readonly maxExamples: number;
+	/** Models that are sure to need more are refused before they are run. */
+	readonly memoryBudgetBytes: number;
 }
 
 export interface MeasuredFile {

@@ -1,5 +1,7 @@
 import { blobSource } from '../core/bytes/source.ts';
 import { externalLocations } from '../core/onnx/external.ts';
+import { inferTypes } from '../core/onnx/infer.ts';
+import { estimateRunBytes } from '../core/onnx/memory.ts';
 import { resolveRecipe } from '../core/pass/resolve.ts';
 import type { DatasetFacts } from '../core/study/study.ts';
 import type { Dataset, DataTarget, Trial } from '../data/dataset.ts';
@@ -10,7 +12,7 @@ import { decodePicture } from '../data/web/codecs.ts';
 import { benchmark as measure, referenceOutputs } from '../engine/benchmark.ts';
 import { evaluate as compare, createReference, type Reference } from '../engine/evaluate.ts';
 import { type Outputs, outputBytes } from '../engine/outputs.ts';
-import type { Engine, ModelBytes, Session } from '../engine/port.ts';
+import { type Engine, EngineError, type ModelBytes, type Session } from '../engine/port.ts';
 import { engineProbe } from '../engine/probe.ts';
 import { createWebEngine } from '../engine/web/index.ts';
 import { passes } from '../passes/registry.ts';
@@ -61,12 +63,26 @@ function inputsKey({ modelHash, inputs, maxExamples }: Omit<EngineSubject, 'targ
 	return JSON.stringify([modelHash, maxExamples, ...files]);
 }
 
+/** A tab that is killed for lack of memory takes everything with it that was not stored yet: better a word before. */
+function refuseHuge(neededBytes: number, budgetBytes: number): void {
+	if (neededBytes <= budgetBytes) return;
+	const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+	throw new EngineError(
+		'memory',
+		`One run of this model needs at least ${gigabytes(neededBytes)}; the limit set here is ${gigabytes(budgetBytes)}. It was not run.`,
+		'',
+		'It can be changed and downloaded all the same with the command line. Raise the memory limit under Settings if this device has it.',
+	);
+}
+
 async function openInputs(subject: Omit<EngineSubject, 'target'>, call: Call): Promise<Dataset> {
 	const { inputs, original, maxExamples } = subject;
+	const model = await openModel(original);
+	refuseHuge(estimateRunBytes(model, await inferTypes(model)), subject.memoryBudgetBytes);
 	const running = await engineOf({ target: { backend: 'wasm', threads: 1 } });
 	const session: Session = await running.load(await modelBytes(original));
 	try {
-		const target: DataTarget = { inputs: session.inputs, outputs: session.outputs, idLimits: idLimits(await openModel(original)) };
+		const target: DataTarget = { inputs: session.inputs, outputs: session.outputs, idLimits: idLimits(model) };
 		const trial: Trial = (feeds) => session.run(feeds);
 		if (inputs.kind === 'synthetic') {
 			return await syntheticDataset(target, { seed: inputs.seed, n: Math.min(syntheticExamples, maxExamples), trial });

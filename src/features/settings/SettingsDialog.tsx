@@ -88,7 +88,7 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
 				/>
 				<NumberSetting
 					label="Memory, MB"
-					help="Models whose estimate is above this are not run without asking."
+					help="Models that need more than this for one run are refused instead of run; raise it if the device has more."
 					value={Math.round(settings.memoryBudgetBytes / 1e6)}
 					min={100}
 					max={16_000}

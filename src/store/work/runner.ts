@@ -269,7 +269,14 @@ export function createRunner(context: Context): Runner {
 	const subject = (open: OpenStudy, target: Target): EngineSubject => {
 		const { study, settings } = get();
 		if (!study || !open.model || !open.inputs) throw cancelled();
-		return { target, modelHash: study.model.hash, original: open.model, inputs: open.inputs, maxExamples: settings.maxExamples };
+		return {
+			target,
+			modelHash: study.model.hash,
+			original: open.model,
+			inputs: open.inputs,
+			maxExamples: settings.maxExamples,
+			memoryBudgetBytes: settings.memoryBudgetBytes,
+		};
 	};
 
 	const evaluate = async (
