@@ -26,6 +26,20 @@ describe('hazards', () => {
 		expect(await hazardsWithShapes(bomb)).toEqual([expect.objectContaining({ kind: 'huge-tensor', byteLength: 805_306_368 * 4 })]);
 	});
 
+	it('finds a tensor whose shape is worked out from the shape of another', async () => {
+		const model = new Model(undefined, 'tile');
+		model.setOpset('', 17);
+		const { graph } = model;
+		const x = graph.addInput('x', tensorType('float32', [1000, 'N']));
+		const repeats = graph.addInitializer('repeats', int64Tensor([1000, 1000]));
+		const tiled = graph.append(graph.createNode({ op: 'Tile', name: 'blow up', inputs: [x, repeats], outputs: ['y'] })).output();
+		graph.setOutputs([tiled]);
+		expect(hazards(model)).toEqual([]);
+		expect(await hazardsWithShapes(model)).toEqual([]);
+		x.type = tensorType('float32', [1000, 1]);
+		expect(await hazardsWithShapes(model)).toEqual([expect.objectContaining({ node: 'blow up', byteLength: 4e9 })]);
+	});
+
 	it('says each hazard once', async () => {
 		expect(await hazardsWithShapes(await read(await constantOfShapeBomb()))).toHaveLength(1);
 	});

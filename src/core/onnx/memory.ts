@@ -1,9 +1,9 @@
-import { constantOf } from '../ir/constants.ts';
 import { dtypeBits, elementCount } from '../ir/dtype.ts';
 import type { Node } from '../ir/graph.ts';
 import { allNodes, type Model } from '../ir/model.ts';
 import { storedBytes } from '../ir/stored-bytes.ts';
-import type { InferredTypes } from './infer.ts';
+import type { ValueType } from '../ir/type.ts';
+import { type InferredTypes, inferTypes } from './infer.ts';
 
 /** Something that can take a tab down, or never end, when the model is run. */
 export interface Hazard {
@@ -19,52 +19,49 @@ export interface Hazard {
 const HUGE_BYTES = 1_000_000_000;
 
 /**
- * What can be told to be dangerous from the structure alone: loops whose end depends on data, and tensors blown up from a
- * constant shape (ConstantOfShape, Expand, Tile). Reads nothing; shapes stored in the file are looked at by their type only
- * where they are declared.
+ * What can be told to be dangerous from the structure and the declared types alone: loops whose end depends on data, and huge
+ * tensors whose shape is declared. Reads nothing.
  */
 export function hazards(model: Model): Hazard[] {
-	const found: Hazard[] = [];
+	return found(model, (node) => node.outputs[0]?.type);
+}
+
+/**
+ * As hazards, with inferred shapes too, so that a tensor blown up from a stored or computed shape (ConstantOfShape, Expand, Tile,
+ * Resize, Pad …) is seen. Dimensions left open count as 1.
+ */
+export async function hazardsWithShapes(model: Model, types?: InferredTypes): Promise<Hazard[]> {
+	const known = types ?? (await inferTypes(model));
+	return found(model, (node) => known.typeOf(node.outputs[0]));
+}
+
+function found(model: Model, typeOf: (node: Node) => ValueType | undefined): Hazard[] {
+	const list: Hazard[] = [];
 	for (const node of allNodes(model)) {
-		if (node.domain !== '') continue;
-		if (node.op === 'Loop') {
-			found.push({
+		if (node.domain === '' && node.op === 'Loop') {
+			list.push({
 				kind: 'may-not-end',
 				node: node.label,
 				reason: `${node.label} is a Loop: it ends when its own data says so, which may be never. Runs have a time limit and can be cancelled.`,
 			});
 		}
-		const type = node.outputs[0]?.type;
-		if (type?.kind === 'tensor' && type.shape?.every((dim) => typeof dim === 'number')) {
-			const byteLength = (elementCount(type.shape as readonly number[]) * dtypeBits(type.dtype)) / 8;
-			if (byteLength > HUGE_BYTES) found.push(hugeTensor(node, byteLength));
+		const byteLength = tensorBytes(typeOf(node));
+		if (byteLength > HUGE_BYTES) {
+			list.push({
+				kind: 'huge-tensor',
+				node: node.label,
+				reason: `${node.label} makes a tensor of ${(byteLength / 1e9).toFixed(1)} GB.`,
+				byteLength,
+			});
 		}
 	}
-	return found;
+	return list;
 }
 
-/** As hazards, with the shapes that ConstantOfShape, Expand and Tile read from stored tensors. */
-export async function hazardsWithShapes(model: Model): Promise<Hazard[]> {
-	const found = hazards(model);
-	for (const node of allNodes(model)) {
-		if (node.domain !== '' || (node.op !== 'ConstantOfShape' && node.op !== 'Expand')) continue;
-		const shape = constantOf(node.input(node.op === 'Expand' ? 1 : 0), model.irVersion);
-		if (shape?.dtype !== 'int64' || shape.byteLength > 512) continue;
-		const bytes = (await shape.bytes()).slice();
-		const dims = Array.from(new BigInt64Array(bytes.buffer), Number);
-		const byteLength = elementCount(dims) * 4;
-		if (byteLength > HUGE_BYTES && !found.some((hazard) => hazard.node === node.label)) found.push(hugeTensor(node, byteLength));
-	}
-	return found;
-}
-
-function hugeTensor(node: Node, byteLength: number): Hazard {
-	return {
-		kind: 'huge-tensor',
-		node: node.label,
-		reason: `${node.label} makes a tensor of ${(byteLength / 1e9).toFixed(1)} GB.`,
-		byteLength,
-	};
+/** Bytes of a dense tensor of a type, open dimensions taken as 1; 0 where the rank is not known. */
+function tensorBytes(type: ValueType | undefined): number {
+	if (type?.kind !== 'tensor' || !type.shape) return 0;
+	return (elementCount(type.shape.map((dim) => (typeof dim === 'number' ? Math.max(0, dim) : 1))) * dtypeBits(type.dtype)) / 8;
 }
 
 /**
@@ -76,9 +73,7 @@ export function estimateRunBytes(model: Model, types: InferredTypes): number {
 	let second = 0;
 	for (const node of allNodes(model)) {
 		for (const output of node.outputs) {
-			const type = output && types.typeOf(output);
-			if (type?.kind !== 'tensor' || !type.shape) continue;
-			const byteLength = (elementCount(type.shape.map((dim) => (typeof dim === 'number' ? dim : 1))) * dtypeBits(type.dtype)) / 8;
+			const byteLength = tensorBytes(types.typeOf(output));
 			if (byteLength > first) [first, second] = [byteLength, first];
 			else if (byteLength > second) second = byteLength;
 		}

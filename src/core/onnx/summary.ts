@@ -7,7 +7,7 @@ import type { LayerFacts, ModelFacts, PortFacts } from '../study/study.ts';
 import { missingExternalData } from './external.ts';
 import { inferTypes } from './infer.ts';
 import { countMacs } from './macs.ts';
-import { hazards } from './memory.ts';
+import { estimateRunBytes, type Hazard, hazardsWithShapes } from './memory.ts';
 import { isStandardOperator, NEWEST_OPSET } from './schema.ts';
 
 export interface SummaryInput {
@@ -18,6 +18,9 @@ export interface SummaryInput {
 
 const MOST_LAYERS = 200;
 const MOST_METADATA = 50;
+const MOST_HAZARDS = 3;
+/** Address space of 32-bit WebAssembly. */
+const RUNTIME_BYTES = 2 ** 32;
 const KNOWN_DOMAINS: ReadonlySet<string> = new Set(['', 'ai.onnx.ml', 'com.microsoft']);
 
 /** The facts of a model for people. Reads the structure and tiny shape constants, never a weight. */
@@ -74,7 +77,13 @@ export async function summarize(model: Model, { fileName, byteLength }: SummaryI
 		operators: [...operators].map(([op, entry]) => ({ op, ...entry })).sort((a, b) => b.count - a.count || (a.op < b.op ? -1 : 1)),
 		layers: layers.slice(0, MOST_LAYERS),
 		missingData,
-		warnings: warnings(model, { float64Bytes, weightBytes, quantized }),
+		warnings: warnings(model, {
+			float64Bytes,
+			weightBytes,
+			quantized,
+			hazards: await hazardsWithShapes(model, types),
+			runBytes: estimateRunBytes(model, types),
+		}),
 		metadata: Object.fromEntries(
 			[...model.metadata].slice(0, MOST_METADATA).map(([key, value]) => [key.slice(0, 200), value.slice(0, 2000)]),
 		),
@@ -139,7 +148,13 @@ function portFacts(value: Value): PortFacts {
 
 function warnings(
 	model: Model,
-	counts: { readonly float64Bytes: number; readonly weightBytes: number; readonly quantized: number },
+	counts: {
+		readonly float64Bytes: number;
+		readonly weightBytes: number;
+		readonly quantized: number;
+		readonly hazards: readonly Hazard[];
+		readonly runBytes: number;
+	},
 ): string[] {
 	const found: string[] = [];
 	const { opset } = model;
@@ -159,7 +174,16 @@ function warnings(
 			`Operators that onnxruntime-web does not have: ${[...foreign].slice(0, 5).join(', ')}${foreign.size > 5 ? ` and ${foreign.size - 5} more` : ''}. The model can be changed here, but not run.`,
 		);
 	}
-	for (const hazard of hazards(model)) found.push(hazard.reason);
+	for (const kind of ['may-not-end', 'huge-tensor'] as const) {
+		const some = counts.hazards.filter((hazard) => hazard.kind === kind);
+		for (const hazard of some.slice(0, MOST_HAZARDS)) found.push(hazard.reason);
+		if (some.length > MOST_HAZARDS) found.push(`${some.length - MOST_HAZARDS} more such nodes.`);
+	}
+	if (counts.runBytes > RUNTIME_BYTES) {
+		found.push(
+			`One run takes at least ${(counts.runBytes / 1e9).toFixed(1)} GB: stored tensors twice and the two largest results. The runtime here has 4.3 GB at most.`,
+		);
+	}
 	if (counts.quantized > 0) found.push(`It is quantized already in ${counts.quantized} places: what is integer stays as it is.`);
 	if (counts.float64Bytes > counts.weightBytes / 2) found.push('Most weights are float64: passes for float32 leave them alone.');
 	const overridable = model.irVersion >= 4 ? model.graph.inputs.filter((value) => value.initializer).length : 0;
