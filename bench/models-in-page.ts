@@ -5,7 +5,7 @@
  *   node scripts/run-ts.mjs bench/models-in-page.ts [part of a model's name]
  *
  * Needs ../shared/models, a Chromium and a built studio (npm run build). PARE_KEEP=folder keeps the files that the command
- * line wrote, so that a second runtime can look at them.
+ * line wrote, so that a second runtime can look at them. PARE_WEBGPU=1 measures on WebGPU too.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -48,7 +48,7 @@ const browser = await chromium.launch({
 		'--disable-component-update',
 		'--disable-sync',
 		'--disable-dev-shm-usage',
-		'--enable-unsafe-webgpu',
+		...(process.env.PARE_WEBGPU ? ['--enable-unsafe-webgpu'] : []),
 	],
 });
 let good = 0;
