@@ -4,7 +4,7 @@ import { JobBar } from '../features/jobs/JobBar.tsx';
 import { EmptyPage } from '../features/open/EmptyPage.tsx';
 import { FailureCard } from '../features/open/FailureCard.tsx';
 import { SettingsDialog } from '../features/settings/SettingsDialog.tsx';
-import { useStore } from '../store/index.ts';
+import { appStore, useStore } from '../store/index.ts';
 import type { Theme } from '../store/state.ts';
 import { Banners } from './Banners.tsx';
 import { type Command, commandsOf } from './commands.ts';
@@ -29,20 +29,17 @@ export function App() {
 			opening: store.opening,
 			openFailure: store.openFailure,
 			recent: store.recent,
-			jobs: store.jobs,
-			settings: store.settings,
-			draft: store.draft,
-			canUndo: store.canUndo,
-			canRedo: store.canRedo,
-			toasts: store.toasts,
+			theme: store.settings.theme,
 		})),
 	);
-	const store = useStore((whole) => whole);
+	// Actions never change: read from the store when they are needed, so that progress does not draw the whole page anew.
+	const store = appStore().getState();
 	const [overlay, setOverlay] = useState<Overlay>();
 	const files = useFiles((dropped) => void store.openFiles(dropped));
-	useTheme(state.settings.theme);
+	useTheme(state.theme);
 
-	const commands: readonly Command[] = commandsOf(store, { pickFiles: files.pick, show: setOverlay });
+	const { pick } = files;
+	const commands = useCallback((): readonly Command[] => commandsOf(appStore().getState(), { pickFiles: pick, show: setOverlay }), [pick]);
 	useShortcuts(commands, overlay === undefined);
 
 	useEffect(() => {
@@ -87,35 +84,56 @@ export function App() {
 					onForget={(id) => void store.deleteStudy(id)}
 				/>
 			)}
-			<JobBar jobs={state.jobs} onCancel={store.cancelJob} onCancelAll={store.cancelAll} />
-			<Toasts toasts={state.toasts} onDismiss={store.dismissToast} />
+			<Jobs />
+			<Messages />
 			{files.dragging && (
 				<div className="drop-overlay" aria-hidden="true">
 					Drop it anywhere
 				</div>
 			)}
-			{overlay === 'help' && <HelpDialog commands={commands} onClose={close} />}
-			{overlay === 'palette' && <Palette commands={commands} onClose={close} />}
+			{overlay === 'help' && <HelpDialog commands={commands()} onClose={close} />}
+			{overlay === 'palette' && <Palette commands={commands()} onClose={close} />}
 			{overlay === 'settings' && <SettingsDialog onClose={close} />}
 			{overlay === 'recipe' && (
 				<Suspense fallback={null}>
-					<RecipeBuilder
-						draft={state.draft}
-						canUndo={state.canUndo}
-						canRedo={state.canRedo}
-						onChange={store.setDraft}
-						onUndo={store.undo}
-						onRedo={store.redo}
-						onClose={close}
-						onRun={(recipe) => {
-							close();
-							void store.runRecipes([recipe]);
-						}}
-						onSave={(recipe) => saveText(`${recipe.name ?? 'recipe'}.pare.json`, JSON.stringify(recipe, null, 2))}
-					/>
+					<Builder onClose={close} />
 				</Suspense>
 			)}
 		</>
+	);
+}
+
+function Jobs() {
+	const jobs = useStore((store) => store.jobs);
+	const { cancelJob, cancelAll } = appStore().getState();
+	return <JobBar jobs={jobs} onCancel={cancelJob} onCancelAll={cancelAll} />;
+}
+
+function Messages() {
+	const toasts = useStore((store) => store.toasts);
+	return <Toasts toasts={toasts} onDismiss={appStore().getState().dismissToast} />;
+}
+
+function Builder({ onClose }: { readonly onClose: () => void }) {
+	const { draft, canUndo, canRedo } = useStore(
+		useShallow((store) => ({ draft: store.draft, canUndo: store.canUndo, canRedo: store.canRedo })),
+	);
+	const { setDraft, undo, redo, runRecipes } = appStore().getState();
+	return (
+		<RecipeBuilder
+			draft={draft}
+			canUndo={canUndo}
+			canRedo={canRedo}
+			onChange={setDraft}
+			onUndo={undo}
+			onRedo={redo}
+			onClose={onClose}
+			onRun={(recipe) => {
+				onClose();
+				void runRecipes([recipe]);
+			}}
+			onSave={(recipe) => saveText(`${recipe.name ?? 'recipe'}.pare.json`, JSON.stringify(recipe, null, 2))}
+		/>
 	);
 }
 

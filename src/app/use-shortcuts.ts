@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'react';
 import type { Command } from './commands.ts';
 
 /** Keys of the commands, ignored while somebody types and while a dialog is open (which closes on Escape by itself). */
-export function useShortcuts(commands: readonly Command[], active: boolean): void {
+export function useShortcuts(commands: () => readonly Command[], active: boolean): void {
 	const current = useRef({ commands, active });
 	current.current = { commands, active };
 	useEffect(() => {
@@ -11,7 +11,7 @@ export function useShortcuts(commands: readonly Command[], active: boolean): voi
 			const mod = event.ctrlKey || event.metaKey;
 			if (!mod && isTyping(event.target)) return;
 			const pressed = pressedKeys(event, mod);
-			const command = current.current.commands.find((entry) => entry.enabled && entry.keys?.toLowerCase() === pressed);
+			const command = current.current.commands().find((entry) => entry.enabled && entry.keys?.toLowerCase() === pressed);
 			if (!command || (!current.current.active && !mod)) return;
 			if (isTyping(event.target) && (command.id === 'undo' || command.id === 'redo')) return;
 			event.preventDefault();
