@@ -15,11 +15,19 @@ export async function hasOpfs(): Promise<boolean> {
 
 /** The program's folder in the origin's private file system. */
 export function opfsRoot(): OpfsFolder {
-	return new OpfsFolder(async (create) => {
-		const top = await navigator.storage.getDirectory();
-		return top.getDirectoryHandle(rootName, { create });
+	return new OpfsFolder(async () => {
+		// Looked up once: it is made here and never removed, only what lies in it is.
+		top ??= navigator.storage.getDirectory().then((directory) => directory.getDirectoryHandle(rootName, { create: true }));
+		try {
+			return await top;
+		} catch (error) {
+			top = undefined;
+			throw error;
+		}
 	});
 }
+
+let top: Promise<FileSystemDirectoryHandle> | undefined;
 
 type Open = (create: boolean) => Promise<FileSystemDirectoryHandle>;
 

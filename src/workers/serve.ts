@@ -27,10 +27,10 @@ export function isSign(data: unknown): data is Sign {
 }
 
 export const beatMs = 1_000;
-const progressMs = 100;
+const progressMs = 250;
 
 export interface Call {
-	/** At most ten reach the page each second; the last one always does. */
+	/** At most four reach the page each second; the last one always does. */
 	progress(fraction: number | undefined, stage?: string): void;
 }
 

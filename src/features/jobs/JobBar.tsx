@@ -92,9 +92,10 @@ function useAnnouncement(job: Job | undefined): string {
 function useTitle(running: Job | undefined, jobs: readonly Job[]): void {
 	const base = useRef('Pare');
 	const open = jobs.filter((job) => job.state === 'running' || job.state === 'queued').length;
+	// In steps of ten percent: setting the title costs a message to the browser, a millisecond or more each time.
+	const percent = running?.fraction === undefined ? '' : `${Math.floor(running.fraction * 10) * 10} % `;
+	const title = running ? `${percent}${running.title}${open > 1 ? ` (+${open - 1})` : ''} – ${base.current}` : base.current;
 	useEffect(() => {
-		document.title = running
-			? `${running.fraction === undefined ? '' : `${Math.round(running.fraction * 100)} % `}${running.title}${open > 1 ? ` (+${open - 1})` : ''} – ${base.current}`
-			: base.current;
-	}, [running, open]);
+		document.title = title;
+	}, [title]);
 }
