@@ -15,7 +15,7 @@ export function constantOf(value: Value | null, irVersion: number): TensorRef | 
 			return irVersion >= 4 && current.isGraphInput ? undefined : stored;
 		}
 		const producer = current.producer;
-		if (!producer || producer.domain !== '') return undefined;
+		if (producer?.domain !== '') return undefined;
 		if (producer.op === 'Identity') {
 			current = producer.input(0);
 			continue;
