@@ -1,7 +1,7 @@
 import type { Run } from '../core/study/study.ts';
 import { type BenchmarkModel, benchmark } from '../engine/benchmark.ts';
-import { createNodeEngine } from '../engine/node/index.ts';
 import type { Command } from './command.ts';
+import { refuseHazards, runOptionHelp, runOptions, startEngine } from './engine.ts';
 import { exitCode, UsageError, WorkError } from './failure.ts';
 import { hashModel } from './hash-file.ts';
 import { openInputs } from './inputs.ts';
@@ -21,16 +21,18 @@ export const bench: Command = {
 	details: `Each round runs every model once, in a shuffled order, so that whatever slows the machine slows all of them. The ratio is that of the medians to
 the first model, with its 95 % interval; an interval that holds 1 is told as no measurable difference. One thread of WASM: as the page without threads. Without --rounds as
 many rounds as fit 20 s, at most ${usualRounds}. Exit code 1 where a model could not be run.`,
-	options: { rounds: { type: 'string' }, data: { type: 'string', multiple: true } },
+	options: { rounds: { type: 'string' }, data: { type: 'string', multiple: true }, ...runOptions },
 	optionHelp: [
 		['--rounds N', 'exactly so many rounds, however long they take'],
 		['--data FILE', 'inputs; the first example is used. Default: synthetic'],
+		...runOptionHelp,
 	],
-	run: async ({ args, terminal, signal }) => {
+	run: async (context) => {
+		const { args, terminal, signal } = context;
 		const paths = args.positionals;
 		if (paths.length === 0) throw new UsageError('bench takes at least one model.');
 		const rounds = args.count('rounds');
-		const engine = await createNodeEngine();
+		const engine = await startEngine(context);
 		const opened: ModelFile[] = [];
 		try {
 			for (const path of paths) {
@@ -39,6 +41,7 @@ many rounds as fit 20 s, at most ${usualRounds}. Exit code 1 where a model could
 				if (file.byteLength > runnableBytes) {
 					throw new WorkError(`${path} has ${bytesText(file.byteLength)}: too large for the runtime here.`, 'memory');
 				}
+				await refuseHazards(file.model, path, context);
 			}
 			const [first] = opened as [ModelFile];
 			const models: BenchmarkModel[] = [];

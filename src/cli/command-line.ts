@@ -6,6 +6,7 @@ import { compare } from './compare.ts';
 import { compress } from './compress.ts';
 import { type ExitCode, exitCode, failureFrom, UsageError } from './failure.ts';
 import { inspect } from './inspect.ts';
+import type { Keeper } from './keeper.ts';
 import { passes, presets } from './listings.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -21,7 +22,7 @@ const commonHelp: readonly (readonly [string, string])[] = [
  * Runs one command. Results go to stdout, progress and errors to stderr; resolves to the exit code. With --json stdout is one JSON
  * document in any case: where the command fails, it is `{"error": …}`.
  */
-export async function runCommandLine(argv: readonly string[], terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
+export async function runCommandLine(argv: readonly string[], terminal: Terminal, signal: AbortSignal, keeper?: Keeper): Promise<ExitCode> {
 	const json = argv.includes('--json');
 	try {
 		const [name, ...rest] = argv[0]?.startsWith('-') ? ['', ...argv] : argv;
@@ -42,7 +43,7 @@ export async function runCommandLine(argv: readonly string[], terminal: Terminal
 			terminal.out(json ? `${JSON.stringify({ help: commandHelp(command) }, null, '\t')}\n` : commandHelp(command));
 			return exitCode.ok;
 		}
-		const result = await command.run({ args, terminal, signal, json });
+		const result = await command.run({ args, terminal, signal, json, ...(keeper && { keeper }) });
 		terminal.endProgress();
 		const document = { command: command.name, pare: version, ...(result.document as object) };
 		terminal.out(json ? `${JSON.stringify(document, null, '\t')}\n` : result.text);

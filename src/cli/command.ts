@@ -1,5 +1,6 @@
 import type { OptionSpecs, Parsed } from './arguments.ts';
 import type { ExitCode } from './failure.ts';
+import type { Keeper } from './keeper.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface CommandContext {
@@ -7,6 +8,8 @@ export interface CommandContext {
 	readonly terminal: Terminal;
 	readonly signal: AbortSignal;
 	readonly json: boolean;
+	/** Absent where nobody stands outside of the command. */
+	readonly keeper?: Keeper;
 }
 
 /** What a command found: one JSON document, and the same for people. */

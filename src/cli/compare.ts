@@ -1,7 +1,7 @@
 import type { Evaluation, Hash } from '../core/study/study.ts';
 import { createReference, evaluate } from '../engine/evaluate.ts';
-import { createNodeEngine } from '../engine/node/index.ts';
-import type { Command } from './command.ts';
+import type { Command, CommandContext } from './command.ts';
+import { refuseHazards, runOptionHelp, runOptions, startEngine } from './engine.ts';
 import { exitCode, UsageError, WorkError } from './failure.ts';
 import { hashModel } from './hash-file.ts';
 import { openInputs } from './inputs.ts';
@@ -24,18 +24,20 @@ export const compare: Command = {
 is. With labels (folders of pictures by class, an array named labels, IDX labels) top-1 is counted too.
 In JSON, variants[].outputs[] has name, n, cosine (mean over the inputs), worstCosine, sqnrDb (null where the outputs are equal or not numbers), maxAbs, and for
 classifiers agreement (share of equal answers) with its 95 % interval. Exit code 1 where a variant could not be run.`,
-	options: { data: { type: 'string', multiple: true }, limit: { type: 'string' } },
+	options: { data: { type: 'string', multiple: true }, limit: { type: 'string' }, ...runOptions },
 	optionHelp: [
 		['--data FILE', 'inputs: .npz, .npy, IDX, pictures, a zip or folder of them; may be repeated'],
 		['--limit N', 'at most N inputs, spread evenly'],
+		...runOptionHelp,
 	],
-	run: async ({ args, terminal, signal }) => {
+	run: async (context) => {
+		const { args, terminal, signal } = context;
 		const [originalPath, ...variantPaths] = args.positionals;
 		if (originalPath === undefined || variantPaths.length === 0)
 			throw new UsageError('compare takes the original and at least one variant.');
 		const limit = args.count('limit');
-		const engine = await createNodeEngine();
-		const opened = await describe(originalPath, signal, true);
+		const engine = await startEngine(context);
+		const opened = await describe(originalPath, context, true);
 		const { model } = opened;
 		const dataset = await openInputs({ engine, model, bytes: opened.bytesOf, data: args.texts('data'), limit, signal, terminal });
 		const { facts } = dataset;
@@ -51,7 +53,7 @@ classifiers agreement (share of equal answers) with its 95 % interval. Exit code
 		});
 		const compared: Compared[] = [];
 		for (const path of variantPaths) {
-			const { bytes, sha256, bytesOf } = await describe(path, signal, false);
+			const { bytes, sha256, bytesOf } = await describe(path, context, false);
 			const evaluation = await evaluate({
 				engine,
 				variant: { id: sha256, model: bytesOf },
@@ -79,12 +81,14 @@ classifiers agreement (share of equal answers) with its 95 % interval. Exit code
 };
 
 /** Opens a model to see that it is one; what remains is what the runtime needs. */
-async function describe(path: string, signal: AbortSignal, needsGraph: boolean) {
+async function describe(path: string, context: CommandContext, needsGraph: boolean) {
+	const { signal } = context;
 	const file = await openModel(path, { whole: true, signal });
 	try {
 		if (file.byteLength > runnableBytes) {
 			throw new WorkError(`${path} has ${bytesText(file.byteLength)}: too large for the runtime here.`, 'memory');
 		}
+		await refuseHazards(file.model, path, context);
 		const sha256 = await hashModel(file, signal);
 		const bytesOf = modelBytes(
 			path,

@@ -1,21 +1,16 @@
-import { runCommandLine } from './command-line.ts';
+import { isMainThread } from 'node:worker_threads';
+import { runInThread } from './command-thread.ts';
 import { exitCode } from './failure.ts';
-import { nodeTerminal } from './terminal.ts';
+import { superviseCommand } from './supervisor.ts';
 
-const interrupt = new AbortController();
-let asked = false;
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-	process.on(name, () => {
-		// The first is obeyed at the next step, with everything tidied away; the second at once.
-		if (asked) process.exit(exitCode.interrupted);
-		asked = true;
-		interrupt.abort();
+// This file is both sides: the process that people see, and the thread that works for it.
+if (isMainThread) {
+	// A reader that has seen enough (`pare passes | head`) is no error.
+	process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+		if (error.code === 'EPIPE') process.exit(exitCode.ok);
+		throw error;
 	});
-}
-// A reader that has seen enough (`pare passes | head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-	if (error.code === 'EPIPE') process.exit(exitCode.ok);
-	throw error;
-});
-
-process.exitCode = await runCommandLine(process.argv.slice(2), nodeTerminal(), interrupt.signal);
+	process.exitCode = await superviseCommand(new URL(import.meta.url), process.argv.slice(2));
+	// The interrupt handlers would keep nothing alive, but a wedged handle of the runtime could.
+	process.stdout.write('', () => process.exit());
+} else await runInThread();

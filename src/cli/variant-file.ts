@@ -10,6 +10,7 @@ import type { Hash } from '../core/study/study.ts';
 import { UsageError, WorkError } from './failure.ts';
 import { type FileSink, fileSink, fileSource } from './files.ts';
 import { hashedSink } from './hash-file.ts';
+import type { Keeper } from './keeper.ts';
 import type { ModelFile } from './model-file.ts';
 
 /** Name of the external data file of a variant over 2 GB: part of the written bytes, so the same as in the page. */
@@ -42,6 +43,7 @@ export interface WriteVariantOptions {
 	readonly out: string;
 	readonly signal: AbortSignal;
 	readonly onProgress: (fraction: number) => void;
+	readonly keeper?: Keeper | undefined;
 }
 
 /** Refuses an output path that would do harm, before any work is done. Throws UsageError. */
@@ -61,7 +63,7 @@ export async function checkOut(out: string, input: ModelFile): Promise<void> {
 }
 
 /** Writes a model, tensor by tensor. Throws what writing throws; then nothing is left behind. */
-export async function writeVariant(model: Model, { input, out, signal, onProgress }: WriteVariantOptions): Promise<WrittenVariant> {
+export async function writeVariant(model: Model, { input, out, signal, onProgress, keeper }: WriteVariantOptions): Promise<WrittenVariant> {
 	// An untouched model with external data would be written as a reference to files that the variant does not own.
 	const keepsFiles = !model.touched && externalLocations(model).length > 0;
 	const plan = await planWrite(model, { baseName: dataBase, externalData: keepsFiles ? 'always' : 'auto' });
@@ -74,11 +76,17 @@ export async function writeVariant(model: Model, { input, out, signal, onProgres
 		path: join(folder, `.${i === 0 ? basename(out) : name}.${tag}.part`),
 	}));
 	const discard = async (): Promise<void> => {
-		for (const { path } of places) await rm(path, { force: true });
+		for (const { path } of places) {
+			await rm(path, { force: true });
+			keeper?.fileEnded(path);
+		}
 	};
 	const sinks: FileSink[] = [];
 	try {
-		for (const { path } of places) sinks.push(await fileSink(path));
+		for (const { path } of places) {
+			keeper?.fileBegins(path);
+			sinks.push(await fileSink(path));
+		}
 		const [main, data] = await Promise.all(sinks.map(hashedSink));
 		if (!main) throw new Error('A plan without files.');
 		await writePlan(plan, main, { signal, onProgress, ...(data && { externalSink: data }) });
