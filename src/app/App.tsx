@@ -10,6 +10,7 @@ import { Banners } from './Banners.tsx';
 import { type Command, commandsOf } from './commands.ts';
 import { Header } from './Header.tsx';
 import { HelpDialog } from './HelpDialog.tsx';
+import type { Overlay } from './overlay.ts';
 import { Palette } from './Palette.tsx';
 import { Toasts } from './Toasts.tsx';
 import { useFiles } from './use-files.ts';
@@ -17,9 +18,6 @@ import { useShortcuts } from './use-shortcuts.ts';
 
 const StudyPage = lazy(async () => ({ default: (await import('./StudyPage.tsx')).StudyPage }));
 const RecipeBuilder = lazy(async () => ({ default: (await import('../features/recipe/RecipeBuilder.tsx')).RecipeBuilder }));
-
-/** What lies over the page, if anything does. */
-export type Overlay = 'help' | 'palette' | 'settings' | 'recipe' | undefined;
 
 export function App() {
 	const state = useStore(

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { useStore } from '../store/index.ts';
-import type { Overlay } from './App.tsx';
+import type { Overlay } from './overlay.ts';
 
 export function Header({ onShow }: { readonly onShow: (overlay: Overlay) => void }) {
 	const { study, shared, readOnly, offlineReady } = useStore(

@@ -1,6 +1,6 @@
 import { standardSet } from '../features/recipe/standard-set.ts';
 import type { Store } from '../store/state.ts';
-import type { Overlay } from './App.tsx';
+import type { Overlay } from './overlay.ts';
 
 /** Something a person can do: listed by help, found by the palette, reachable by its key. */
 export interface Command {

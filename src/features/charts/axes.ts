@@ -1,4 +1,5 @@
 import { type Hash, type Interval, type Study, targetKey } from '../../core/study/study.ts';
+import { formatBytes, formatCount, formatMs } from '../../ui/format.ts';
 
 type VariantId = Hash | 'original';
 
@@ -25,25 +26,6 @@ export interface Axis {
 
 const number = (value: number, digits: number): string =>
 	value.toLocaleString(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits });
-
-/** Decimal megabytes with three significant digits: 4.98 MB, 18.6 MB, 120 MB, 26 kB. */
-export function formatBytes(bytes: number): string {
-	if (bytes < 1000) return `${bytes.toFixed(0)} B`;
-	if (bytes < 1e6) return `${number(bytes / 1e3, bytes < 1e4 ? 2 : bytes < 1e5 ? 1 : 0)} kB`;
-	if (bytes < 1e9) return `${number(bytes / 1e6, bytes < 1e7 ? 2 : bytes < 1e8 ? 1 : 0)} MB`;
-	return `${number(bytes / 1e9, 2)} GB`;
-}
-
-/** Milliseconds with three significant digits. */
-export function formatMs(ms: number): string {
-	return `${number(ms, ms < 1 ? 3 : ms < 10 ? 2 : ms < 100 ? 1 : 0)} ms`;
-}
-
-function formatCount(count: number): string {
-	if (count < 1e3) return count.toFixed(0);
-	if (count < 1e6) return `${number(count / 1e3, 1)} k`;
-	return `${number(count / 1e6, 2)} M`;
-}
 
 /** What a variant costs: sizes, counts, and times on every target that was measured. */
 export function costAxes(study: Study): Axis[] {

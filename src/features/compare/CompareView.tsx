@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { figuresOf, targetsOf, type VariantId } from '../../core/study/figures.ts';
 import type { LayerFacts, OutputFidelity, Study } from '../../core/study/study.ts';
 import { qualityWords, ratioWords, sizeWords } from '../../core/study/words.ts';
-import { formatMs } from '../../ui/format.ts';
+import { formatBytes, formatMs } from '../../ui/format.ts';
 import { Scroll } from '../../ui/Scroll.tsx';
 import './compare.css';
 
@@ -112,11 +112,11 @@ export function CompareView({ study, a, b, onChange, onClose, compact }: Compare
 							of.bytes === undefined
 								? '–'
 								: of.id === 'original'
-									? megabytes(of.bytes)
-									: `${megabytes(of.bytes)}, ${sizeWords(of.timesSmaller)}`,
+									? formatBytes(of.bytes)
+									: `${formatBytes(of.bytes)}, ${sizeWords(of.timesSmaller)}`,
 						)}
-						{row('gzip', (of) => (of.variant?.sizes?.gzip === undefined ? '–' : megabytes(of.variant.sizes.gzip)))}
-						{row('brotli', (of) => (of.variant?.sizes?.brotli === undefined ? '–' : megabytes(of.variant.sizes.brotli)))}
+						{row('gzip', (of) => (of.variant?.sizes?.gzip === undefined ? '–' : formatBytes(of.variant.sizes.gzip)))}
+						{row('brotli', (of) => (of.variant?.sizes?.brotli === undefined ? '–' : formatBytes(of.variant.sizes.brotli)))}
 						{row('weights', (of) => of.variant?.parameters?.toLocaleString() ?? '–')}
 						{row('not zero', (of) => of.variant?.nonZeros?.toLocaleString() ?? '–')}
 						{row('against the original', (of) => qualityWords(of).short)}
@@ -290,7 +290,7 @@ function Layers({ left, right }: { readonly left: readonly LayerFacts[]; readonl
 								{[a.get(name), b.get(name)].map((entry, index) => (
 									// biome-ignore lint/suspicious/noArrayIndexKey: the two sides have fixed places
 									<td key={index} className="numeric">
-										{entry ? `${megabytes(entry.bytes)} ${entry.dtype}` : '–'}
+										{entry ? `${formatBytes(entry.bytes)} ${entry.dtype}` : '–'}
 										<span className="bar" style={{ width: `${(100 * (entry?.bytes ?? 0)) / most}%` }} aria-hidden="true" />
 									</td>
 								))}
@@ -356,5 +356,3 @@ function Disagreements({ study, a, b, names }: DisagreementsProps) {
 		</details>
 	);
 }
-
-const megabytes = (bytes: number): string => (bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`);

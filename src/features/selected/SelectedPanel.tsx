@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import { figuresOf, targetsOf, type VariantFigures, type VariantId } from '../../core/study/figures.ts';
 import type { Sizes, Study } from '../../core/study/study.ts';
 import { qualityWords, ratioWords, sentenceOf, speedWords } from '../../core/study/words.ts';
-import { formatMs } from '../../ui/format.ts';
+import { formatBytes, formatMs } from '../../ui/format.ts';
 import { RecipeReport } from './RecipeReport.tsx';
 import './selected.css';
 
@@ -42,7 +42,7 @@ export function SelectedPanel(props: SelectedPanelProps) {
 				<dl className="three">
 					<div>
 						<dt>size</dt>
-						<dd>{figures.bytes === undefined ? '–' : megabytes(figures.bytes)}</dd>
+						<dd>{figures.bytes === undefined ? '–' : formatBytes(figures.bytes)}</dd>
 					</div>
 					<div>
 						<dt>{qualityLabel(figures)}</dt>
@@ -151,7 +151,7 @@ function SizeList({ sizes, original }: { readonly sizes: Sizes | undefined; read
 			<div>
 				<dt>{label}</dt>
 				<dd title={`${bytes.toLocaleString()} bytes`}>
-					{megabytes(bytes)}
+					{formatBytes(bytes)}
 					{of !== undefined && of !== bytes && <span className="muted"> {ratioWords(bytes / of)}</span>}
 				</dd>
 			</div>
@@ -211,8 +211,3 @@ function RunList({ figures }: { readonly figures: VariantFigures }) {
 		</dl>
 	);
 }
-
-const megabytes = (bytes: number): string =>
-	bytes < 1e5
-		? `${(bytes / 1e3).toFixed(1)} kB`
-		: `${(bytes / 1e6).toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 })} MB`;
