@@ -4,11 +4,11 @@ import type { Recipe } from '../core/pass/recipe.ts';
 import { resolveRecipe } from '../core/pass/resolve.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { DataError } from '../data/errors.ts';
-import { createNodeEngine } from '../engine/node/index.ts';
 import { type Engine, EngineError } from '../engine/port.ts';
 import { engineProbe } from '../engine/probe.ts';
 import { passes } from '../passes/registry.ts';
 import type { Command, CommandContext } from './command.ts';
+import { refuseHazards, runOptionHelp, runOptions, startEngine } from './engine.ts';
 import { UsageError, WorkError } from './failure.ts';
 import { openInputs } from './inputs.ts';
 import { type ModelFile, openModel } from './model-file.ts';
@@ -18,6 +18,8 @@ import { bytesText, msText, printable } from './text.ts';
 import { runsAtAll, type TrialRun, trialRun } from './trial-run.ts';
 import { checkOut, type WrittenVariant, writeVariant } from './variant-file.ts';
 
+/** Models from this size on are tried without optimization, which would hold their weights several times over. */
+const sparingBytes = 400_000_000;
 /** Examples that passes measure the model on. */
 const probeExamples = 16;
 
@@ -28,14 +30,15 @@ export const compress: Command = {
 	details: `The same recipe on the same file gives the same bytes as the page, unless --data lets a pass find its options by measuring;
 the recipe that came out of that is in the JSON and gives the same bytes anywhere.
 A recipe file is JSON: {"v": 1, "seed": 0, "steps": [{"pass": "float16", "options": {}}]}. See "pare presets" and "pare passes".
-A result that the runtime cannot load and run is not kept, unless --no-run says not to try. A model over ${bytesText(runnableBytes)} is
-too large for the runtime here: it is kept, and said to be untried.`,
+A result that the runtime cannot load and run is not kept, unless --no-run says not to try. A model that is too large for the runtime here (over
+${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on) is kept, and said to be untried.`,
 	options: {
 		recipe: { type: 'string', short: 'r' },
 		output: { type: 'string', short: 'o' },
 		data: { type: 'string', multiple: true },
 		set: { type: 'string', multiple: true },
 		'no-run': { type: 'boolean' },
+		...runOptions,
 	},
 	optionHelp: [
 		['-r, --recipe FILE|PRESET', 'what to do'],
@@ -43,6 +46,7 @@ too large for the runtime here: it is kept, and said to be untried.`,
 		['--data FILE', 'inputs to measure on: .npz, .npy, IDX, pictures, a zip or folder of them; may be repeated'],
 		['--set PASS.OPTION=VALUE', 'changes an option of the recipe; may be repeated'],
 		['--no-run', 'keep the result without having run it'],
+		...runOptionHelp,
 	],
 	run: async (context) => {
 		const { args, signal, terminal } = context;
@@ -68,10 +72,13 @@ too large for the runtime here: it is kept, and said to be untried.`,
 };
 
 async function compressFile(context: CommandContext, file: ModelFile, asked: Recipe, out: string) {
-	const { args, signal, terminal } = context;
+	const { args, signal, terminal, keeper } = context;
 	const data = args.texts('data');
 	const run = !args.flag('no-run');
 	const original = modelBytes(file.path, file.external);
+	if (data.length > 0 || (run && file.byteLength <= runnableBytes)) {
+		await refuseHazards(file.model, file.path, context, 'Give --yes to run it all the same, or --no-run to keep the result untried.');
+	}
 	let engine: Engine | undefined;
 	let inputs: Dataset | undefined;
 	let recipe = asked;
@@ -84,7 +91,7 @@ async function compressFile(context: CommandContext, file: ModelFile, asked: Rec
 				'Leave --data out.',
 			);
 		}
-		engine = await createNodeEngine();
+		engine = await startEngine(context);
 		inputs = await openInputs({ engine, model: file.model, bytes: original, data, signal, terminal });
 		const onProgress = (fraction: number): void => terminal.progress(fraction, 'Measuring on the inputs');
 		const probe = engineProbe(file.model, { engine, examples: inputs, limit: probeExamples, signal, onProgress });
@@ -96,11 +103,11 @@ async function compressFile(context: CommandContext, file: ModelFile, asked: Rec
 	try {
 		const report = await runRecipe(fresh.model, recipe, passes, { signal, onProgress: (share, stage) => terminal.progress(share, stage) });
 		const onProgress = (fraction: number): void => terminal.progress(fraction, 'Computing and writing weights');
-		written = await writeVariant(fresh.model, { input: fresh, out, signal, onProgress });
+		written = await writeVariant(fresh.model, { input: fresh, out, signal, onProgress, keeper });
 		const tooLarge = written.byteLength > runnableBytes || file.byteLength > runnableBytes;
 		let trial: TrialRun | undefined;
 		if (run && !tooLarge) {
-			engine ??= await createNodeEngine();
+			engine ??= await startEngine(context);
 			trial = await tryVariant(context, { engine, file, written, inputs, original });
 		}
 		await written.keep();
@@ -123,24 +130,26 @@ interface TryOptions {
 	readonly original: ReturnType<typeof modelBytes>;
 }
 
-/** Runs what was written. Throws WorkError that says whose fault it is where that fails. */
+/** Runs what was written; undefined where it is too large for the runtime. Throws WorkError that says whose fault it is where that fails. */
 async function tryVariant(
 	{ signal, terminal }: CommandContext,
 	{ engine, file, written, inputs, original }: TryOptions,
-): Promise<TrialRun> {
+): Promise<TrialRun | undefined> {
 	const [main, ...data] = written.files;
 	const variant = modelBytes(
 		main?.path ?? '',
 		data.map(({ name, path }) => ({ location: name, path })),
 	);
 	terminal.progress(0.5, 'Running the result once');
-	const options = { engine, variant, original, model: file.model, examples: inputs, signal };
+	const large = file.byteLength > sparingBytes;
+	const options = { engine, variant, original, model: file.model, examples: inputs, sparing: large, signal };
 	try {
 		return await trialRun(options);
 	} catch (error) {
 		const refused = error instanceof EngineError ? error.code !== 'unavailable' : error instanceof DataError;
 		if (signal.aborted || !refused) throw error;
 		const { code, message, advice } = error as EngineError | DataError;
+		if (large && code === 'memory') return undefined;
 		terminal.progress(0.8, 'Running the original once');
 		if (await runsAtAll(options)) {
 			const keep = 'Change the recipe, or use --no-run to keep it all the same.';
@@ -200,13 +209,15 @@ function textOf({ file, out, resolved, report, written, trial, untried }: Finish
 	);
 	if (trial) {
 		const inputs = trial.inputs === 'synthetic' ? 'synthetic inputs' : 'the first of the inputs';
-		lines.push(`Ran once on ${inputs} in ${trial.runtime}: loaded in ${msText(trial.loadMs)}, ran in ${msText(trial.runMs)}.`);
+		lines.push(
+			`Ran once on ${inputs} in ${trial.runtime}: loaded in ${msText(trial.loadMs)}, ran in ${msText(trial.runMs)}${trial.sparing ? ', without optimization because it is large' : ''}.`,
+		);
 		if (trial.notFinite > 0) {
 			lines.push(`! ${trial.notFinite} output values are infinite or not a number where the original's are finite: a value overflowed.`);
 		}
 		lines.push(...trial.notes.map((note) => `  ${printable(note)}`));
 	} else if (untried === 'too-large') {
-		lines.push(`! It was not run: over ${bytesText(runnableBytes)} is too large for the runtime here. Try it where it is to be used.`);
+		lines.push(`! It was not run: it is too large for the runtime here. Try it where it is to be used.`);
 	} else lines.push('! It was not run, as asked with --no-run.');
 	for (const { name, byteLength, sha256 } of written.files) {
 		lines.push(written.files.length > 1 ? `${sha256}  ${name}  ${bytesText(byteLength)}` : `SHA-256 ${sha256}`);

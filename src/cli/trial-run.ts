@@ -4,7 +4,7 @@ import type { Examples } from '../core/study/examples.ts';
 import { idLimits } from '../data/id-limits.ts';
 import { syntheticDataset } from '../data/synthetic.ts';
 import { numbersOf, type Outputs } from '../engine/outputs.ts';
-import { type Engine, EngineError, type ModelBytes, type Session } from '../engine/port.ts';
+import { type Engine, EngineError, type LoadOptions, type ModelBytes, type Session } from '../engine/port.ts';
 
 /** What running a written variant once has shown. */
 export interface TrialRun {
@@ -14,6 +14,8 @@ export interface TrialRun {
 	readonly runMs: number;
 	/** Elements of outputs that are infinite or not a number, where the original's on the same inputs are not. */
 	readonly notFinite: number;
+	/** It was loaded without optimization, for its size. */
+	readonly sparing: boolean;
 	/** What the runtime did on its own account when loading. */
 	readonly notes: readonly string[];
 }
@@ -24,14 +26,18 @@ export interface TrialOptions {
 	readonly original: () => Promise<ModelBytes>;
 	/** The original's graph: says how large ids may be. */
 	readonly model: Model;
+	/** Load without optimization: weights are then neither expanded nor packed when the model is loaded. */
+	readonly sparing: boolean;
 	/** The person's inputs; without them some are made up. */
 	readonly examples: Examples | undefined;
 	readonly signal: AbortSignal;
 }
 
+const sparingLoad: LoadOptions = { graphOptimization: 'disabled', config: { 'session.disable_prepacking': '1' } };
+
 /** Loads and runs a model once. The original is only loaded where the outputs look wrong. Throws EngineError and DataError. */
-export async function trialRun({ engine, variant, original, model, examples, signal }: TrialOptions): Promise<TrialRun> {
-	const session = await engine.load(await variant());
+export async function trialRun({ engine, variant, original, model, examples, sparing, signal }: TrialOptions): Promise<TrialRun> {
+	const session = await engine.load(await variant(), sparing ? sparingLoad : {});
 	try {
 		const given = (await examples?.example(0, signal))?.feeds;
 		const fits = given !== undefined && session.inputs.every(({ name, dtype }) => given[name]?.dtype === dtype);
@@ -44,7 +50,7 @@ export async function trialRun({ engine, variant, original, model, examples, sig
 		// Only worth a word where the original does better.
 		if (notFinite > 0) notFinite = Math.max(0, notFinite - (await originalNotFinite(engine, original, feeds)));
 		const inputs = fits ? 'given' : 'synthetic';
-		return { runtime: engine.runtime, inputs, loadMs: session.loadMs, runMs, notFinite, notes: session.notes };
+		return { runtime: engine.runtime, inputs, loadMs: session.loadMs, runMs, notFinite, sparing, notes: session.notes };
 	} finally {
 		await session.release();
 	}
