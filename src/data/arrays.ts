@@ -162,13 +162,18 @@ function readings(port: Port, shape: readonly number[]): { axis: number | undefi
 	const fits = (dims: readonly number[], except = -1): boolean =>
 		dims.length === port.shape.length && port.shape.every((dim, i) => i === except || typeof dim !== 'number' || dim === dims[i]);
 	if (shape.length === port.shape.length) {
+		const open = port.shape.some((dim) => typeof dim !== 'number');
 		for (const [axis, dim] of port.shape.entries()) {
-			if (!fits(shape, axis)) continue;
 			const size = shape[axis] as number;
+			if (!fits(shape, axis) || size === 0) continue;
+			// A fixed batch of several: only where nothing is open, and where the array holds several batches.
 			const step = typeof dim === 'number' ? dim : 1;
-			if (step > 0 && size % step === 0 && size > 0) found.push({ axis, n: size / step, step, dims: shape.with(axis, step) as number[] });
+			if (step > 1 && (open || size === step)) continue;
+			if (step > 0 && size % step === 0) found.push({ axis, n: size / step, step, dims: shape.with(axis, step) as number[] });
 		}
-		if (fits(shape)) found.push({ axis: undefined, n: 1, step: 1, dims: [...shape] });
+		// Shared by all examples, unless an open axis of it counts something.
+		const counts = port.shape.some((dim, axis) => typeof dim !== 'number' && shape[axis] !== 1);
+		if (fits(shape) && !counts) found.push({ axis: undefined, n: 1, step: 1, dims: [...shape] });
 	}
 	// An axis of examples in front of the model's own.
 	if (shape.length === port.shape.length + 1 && fits(shape.slice(1))) {

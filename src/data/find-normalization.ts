@@ -1,6 +1,6 @@
 import type { TensorData } from '../core/ir/tensor-data.ts';
 import { decodeFloat16 } from '../core/numeric/float16.ts';
-import { spreadIndices } from '../core/study/examples.ts';
+import { seededRandom } from '../core/numeric/random.ts';
 import type { Evidence } from './dataset.ts';
 import type { Normalization } from './preprocessing.ts';
 
@@ -15,13 +15,13 @@ export interface NormalizationSearch {
 }
 
 /** Examples of the first look at all conventions, and in all for the best of them. */
-const firstLook = 12;
-const secondLook = 36;
+const firstLook = 6;
+const secondLook = 24;
 const finalists = 3;
 
 /**
  * Tries conventions on a few labelled examples and keeps the one that gets most right; of equal ones the one that is surer of the right
- * class. All are tried on 12 examples, the best three on 36. undefined where there are too few labels, where the output gives no class, or
+ * class. All are tried on 6 examples, the best three on 24. undefined where there are too few labels, where the output gives no class, or
  * where no convention does better than chance by a clear margin.
  */
 export async function findNormalization(
@@ -30,14 +30,14 @@ export async function findNormalization(
 	const labelled = search.labels.flatMap((label, index) => (label === undefined ? [] : [{ label, index }]));
 	const { output } = search;
 	if (labelled.length < 4 || output === undefined) return undefined;
-	const look = spreadIndices(labelled.length, secondLook).map((at) => labelled[at] as (typeof labelled)[number]);
-	const first = new Set(spreadIndices(look.length, firstLook));
-	const order = [...look.filter((_, i) => first.has(i)), ...look.filter((_, i) => !first.has(i))];
+	// Shuffled, so that the first few are no less mixed than all of them; the same ones each time.
+	const random = seededRandom(1);
+	const order = labelled.map((example) => ({ example, at: random.next() })).sort((a, b) => a.at - b.at);
 	const entries = search.candidates.map((candidate) => ({ ...candidate, right: 0, likelihood: 0, n: 0 }));
 	let classes = 0;
 	const extend = async (entry: (typeof entries)[number], upTo: number): Promise<boolean> => {
 		for (; entry.n < Math.min(upTo, order.length); entry.n++) {
-			const { label, index } = order[entry.n] as (typeof labelled)[number];
+			const { label, index } = (order[entry.n] as (typeof order)[number]).example;
 			const tensor = (await search.score(entry.normalization, index))[output];
 			const values = tensor && valuesOf(tensor);
 			if (!values || label >= values.length || values.length < 2) return false;

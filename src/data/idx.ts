@@ -37,6 +37,7 @@ export async function openIdx(source: ByteSource, name: string): Promise<StoredA
 	const shape = Array.from({ length: axes }, (_, axis) => view.getUint32(4 + 4 * axis));
 	const start = 4 + 4 * axes;
 	const count = elementCount(shape);
+	if (shape.includes(0)) throw new DataError('empty', `The file says that it holds ${shape.join(' x ')} elements.`, name);
 	if (!Number.isSafeInteger(count) || start + count * bytes > source.size) {
 		throw new DataError('malformed', `The file claims ${shape.join(' x ')} elements and is too short for them.`, name);
 	}

@@ -1,6 +1,6 @@
 import type { ByteSource } from '../core/bytes/source.ts';
 import { elementCount } from '../core/ir/dtype.ts';
-import type { Examples } from '../core/study/examples.ts';
+import { type Examples, spreadIndices } from '../core/study/examples.ts';
 import type { DatasetFacts } from '../core/study/study.ts';
 import { arrayExamples, type NamedArray } from './arrays.ts';
 import { classCount, mapClasses, parseClassList } from './class-labels.ts';
@@ -266,9 +266,10 @@ function limit(
 	examples: Pick<Examples, 'n' | 'example'> & { readonly batchAxes?: Examples['batchAxes'] | undefined },
 	most: number | undefined,
 ): Pick<Opened, 'n' | 'example' | 'batchAxes'> {
-	const n = Math.min(examples.n, most ?? examples.n);
+	const chosen = most === undefined || most >= examples.n ? undefined : spreadIndices(examples.n, most);
+	const n = chosen?.length ?? examples.n;
 	const axes = examples.batchAxes && { batchAxes: examples.batchAxes };
-	return { n, ...axes, example: (index) => examples.example(Math.floor((index * examples.n) / n)) };
+	return { n, ...axes, example: (index) => examples.example(chosen?.[index] ?? index) };
 }
 
 const baseName = (name: string): string => name.split(/[\\/]/).at(-1) ?? name;

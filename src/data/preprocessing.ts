@@ -1,5 +1,6 @@
 import type { Port, TensorData } from '../core/ir/tensor-data.ts';
 import { encodeFloat16 } from '../core/numeric/float16.ts';
+import { DataError } from './errors.ts';
 import type { Picture } from './picture.ts';
 import { centreCrop, resize } from './resize.ts';
 
@@ -90,8 +91,15 @@ export function defaultPreprocessing(input: PictureInput, normalization?: Normal
 	};
 }
 
-/** Resized and cropped, still eight bits a channel. */
+/** A hair-thin picture would grow without bounds when its short side is enlarged. */
+const widestRatio = 100;
+
+/** Resized and cropped, still eight bits a channel. Throws DataError for shapes that no resize makes sense of. */
 export function fitPicture(picture: Picture, { resize: how, width, height }: Preprocessing): Picture {
+	const ratio = Math.max(picture.width, picture.height) / Math.min(picture.width, picture.height);
+	if (!(ratio <= widestRatio)) {
+		throw new DataError('limit', `The picture is ${picture.width} x ${picture.height}; its sides differ more than ${widestRatio} times.`);
+	}
 	if (how.mode === 'exact') return resize(picture, width, height);
 	// The long side is cut, not rounded, as torchvision's Resize does.
 	const short = Math.min(picture.width, picture.height);

@@ -227,7 +227,7 @@ describe('evaluate', () => {
 		const model = await linearClassifier();
 		const examples = noiseExamples(100);
 		const reference: Reference = await createReference({ engine, original: () => ({ model }), examples, dataset, limit: 4 });
-		expect(reference.indices).toEqual([0, 25, 50, 75]);
+		expect(reference.indices.map((index) => Math.floor(index / 25))).toEqual([0, 1, 2, 3]);
 		expect(reference.evaluation.outputs[0]?.n).toBe(4);
 	});
 

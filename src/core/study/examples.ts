@@ -1,4 +1,5 @@
 import type { Feeds } from '../ir/tensor-data.ts';
+import { seededRandom } from '../numeric/random.ts';
 
 /** One example, ready for the model: its batch axis is 1 (or the model's fixed batch). */
 export interface Example {
@@ -21,8 +22,16 @@ export interface Examples {
 	example(index: number, signal?: AbortSignal): Promise<Example>;
 }
 
-/** At most `limit` indices spread evenly over n: sorted sets (a folder per class) stay balanced. Always the same ones. */
+/**
+ * At most `limit` indices out of n, ascending, always the same ones: one drawn out of each of `limit` equal stretches. Sets sorted by class
+ * stay balanced, and sets whose classes alternate are not sampled in step with them.
+ */
 export function spreadIndices(n: number, limit: number): number[] {
 	const count = Math.min(n, Math.max(0, Math.floor(limit)));
-	return Array.from({ length: count }, (_, i) => Math.floor((i * n) / count));
+	if (count === n) return Array.from({ length: n }, (_, i) => i);
+	const random = seededRandom(count);
+	return Array.from({ length: count }, (_, i) => {
+		const start = Math.floor((i * n) / count);
+		return start + random.below(Math.floor(((i + 1) * n) / count) - start);
+	});
 }

@@ -1,0 +1,116 @@
+import { gzipSync, zipSync } from 'fflate';
+import { describe, expect, it } from 'vitest';
+import type { Port } from '../core/ir/tensor-data.ts';
+import { type SeededRandom, seededRandom } from '../core/numeric/random.ts';
+import { DataError } from './errors.ts';
+import { decodePicture } from './node/codecs.ts';
+import { dataFile, npy, npz } from './npy.testkit.ts';
+import { openDataset } from './open.ts';
+import { bmp, png } from './pictures.testkit.ts';
+
+const pictures: { inputs: Port[]; outputs: Port[] } = {
+	inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 3, 8, 8] }],
+	outputs: [{ name: 'y', dtype: 'float32', shape: ['N', 2] }],
+};
+const vectors: { inputs: Port[]; outputs: Port[] } = { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 4] }], outputs: [] };
+
+/** Bit flips, byte sets, cuts, doubled and dropped pieces, and large numbers where sizes stand. */
+function damage(bytes: Uint8Array, random: SeededRandom): Uint8Array {
+	let result = bytes.slice();
+	for (let hits = 1 + random.below(3); hits > 0; hits--) {
+		const at = random.below(Math.max(1, result.length));
+		const length = 1 + random.below(16);
+		switch (random.below(6)) {
+			case 0:
+				result[at] = (result[at] ?? 0) ^ (1 << random.below(8));
+				break;
+			case 1:
+				result[at] = random.below(256);
+				break;
+			case 2:
+				result = result.slice(0, at);
+				break;
+			case 3:
+				result = Uint8Array.from([...result.subarray(0, at), ...result.subarray(at, at + length), ...result.subarray(at)]);
+				break;
+			case 4:
+				result = Uint8Array.from([...result.subarray(0, at), ...result.subarray(at + length)]);
+				break;
+			default:
+				result.fill(random.below(2) === 0 ? 0xff : 0, at, at + 4);
+		}
+	}
+	return result;
+}
+
+function idx(): Uint8Array {
+	return Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 8, 0, 0, 0, 8, ...new Uint8Array(128).map((_, i) => i));
+}
+
+describe('damaged data', () => {
+	const arrays = npz({
+		x: npy(
+			'<f4',
+			[6, 4],
+			Float32Array.from({ length: 24 }, (_, i) => i),
+		),
+		label: npy('<i8', [6], BigInt64Array.of(0n, 1n, 0n, 1n, 0n, 1n)),
+	});
+	const set = zipSync({
+		'classes.txt': new TextEncoder().encode('cat\ndog\n'),
+		'set/cat/1.png': png(8, 8, 1),
+		'set/dog/2.png': png(9, 12, 2),
+		'set/dog/3.png': png(30, 8, 3),
+	});
+	const seeds = [
+		['npz', arrays, vectors],
+		['npz, stored', npz({ x: npy('<f4', [6, 4], new Float32Array(24)) }, 0), vectors],
+		['npy', npy('<f4', [6, 4], new Float32Array(24)), vectors],
+		['zip of pictures', set, pictures],
+		['png', png(16, 16, 4), pictures],
+		['bmp', bmp(), pictures],
+		['IDX', idx(), { inputs: [{ name: 'x', dtype: 'float32', shape: [1, 1, 8, 8] }], outputs: [] }],
+		['IDX, gzipped', gzipSync(idx()), { inputs: [{ name: 'x', dtype: 'float32', shape: [1, 1, 8, 8] }], outputs: [] }],
+	] as const satisfies readonly (readonly [string, Uint8Array, { inputs: readonly Port[]; outputs: readonly Port[] }])[];
+
+	it.each(seeds)('is read or refused with a typed error: %s', async (_, bytes, target) => {
+		const random = seededRandom(bytes.length);
+		let read = 0;
+		let refused = 0;
+		for (let i = 0; i < 400; i++) {
+			try {
+				const dataset = await openDataset([dataFile('f', damage(bytes, random))], target, { decode: decodePicture });
+				for (let index = 0; index < Math.min(dataset.n, 8); index++) {
+					const { feeds } = await dataset.example(index);
+					for (const { dims, data } of Object.values(feeds)) expect(data.length).toBe(dims.reduce((product, dim) => product * dim, 1));
+				}
+				read += 1;
+			} catch (error) {
+				if (!(error instanceof DataError)) throw error;
+				expect(error.message).not.toBe('');
+				refused += 1;
+			}
+		}
+		expect(read + refused).toBe(400);
+	});
+
+	it('leaves bad pictures out by name and goes on with the rest', async () => {
+		const broken = png(8, 8, 9);
+		const bytes = zipSync({
+			'classes.txt': new TextEncoder().encode('cat\ndog'),
+			'cat/good.png': png(8, 8, 1),
+			'cat/cut.png': broken.slice(0, 50),
+			'cat/text.png': new TextEncoder().encode('not a picture at all'),
+			'dog/good.png': png(8, 8, 2),
+			'dog/notes.bin': new Uint8Array(20),
+			'wolf/good.png': png(8, 8, 3),
+		});
+		const dataset = await openDataset([dataFile('set.zip', bytes)], pictures, { decode: decodePicture });
+		expect(dataset.n).toBe(3);
+		expect(dataset.facts.skipped.map(({ name }) => name).sort()).toEqual(['cat/cut.png', 'cat/text.png', 'dog/notes.bin']);
+		expect(dataset.facts).toMatchObject({ kind: 'pictures', n: 3, labelled: true, classes: 2, name: 'set.zip' });
+		expect(dataset.facts.preprocessing).toContain('1 folders are not in it');
+		const labels = await Promise.all([0, 1, 2].map(async (i) => (await dataset.example(i)).label));
+		expect(labels).toEqual([0, 1, undefined]);
+	});
+});
