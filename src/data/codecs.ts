@@ -9,6 +9,15 @@ export interface Codecs {
 	readonly other?: (bytes: ArrayBuffer) => Promise<Picture>;
 }
 
+/** How the JPEG codec starts; its type declarations leave the second argument out. */
+export type StartJpeg = (
+	module: WebAssembly.Module,
+	options: { readonly print: () => void; readonly printErr: () => void },
+) => Promise<void>;
+
+/** The codec's remarks on damaged files go nowhere: what is wrong comes as an error. */
+export const quiet = { print: () => {}, printErr: () => {} } as const;
+
 /** 100 megapixels: 400 MB once decoded. */
 const mostPixels = 100_000_000;
 

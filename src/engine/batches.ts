@@ -49,7 +49,6 @@ export async function* runExamples(options: RunExamplesOptions): AsyncIterableIt
 		for (; at < indices.length; at++) yield await alone(indices[at] as number);
 		return;
 	}
-	// The next batch is read (and decoded) while the runtime works where it has threads of its own.
 	const read = async (from: number, size: number): Promise<Example[]> => {
 		const batch: Example[] = [];
 		for (const index of indices.slice(from, from + size)) batch.push(await load(index));

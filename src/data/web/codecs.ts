@@ -1,13 +1,13 @@
 import jpegWasm from '@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm?url';
 import pngWasm from '@jsquash/png/codec/pkg/squoosh_png_bg.wasm?url';
-import { type Codecs, decodeWith } from '../codecs.ts';
+import { type Codecs, decodeWith, quiet, type StartJpeg } from '../codecs.ts';
 import type { DecodePicture, Picture } from '../picture.ts';
 
 let codecs: Promise<Codecs> | undefined;
 
 async function start(): Promise<Codecs> {
 	const [jpeg, png] = await Promise.all([import('@jsquash/jpeg/decode.js'), import('@jsquash/png/decode.js')]);
-	await jpeg.init(await WebAssembly.compileStreaming(fetch(jpegWasm)));
+	await (jpeg.init as StartJpeg)(await WebAssembly.compileStreaming(fetch(jpegWasm)), quiet);
 	await png.init(await WebAssembly.compileStreaming(fetch(pngWasm)));
 	return { jpeg: (bytes) => jpeg.default(bytes), png: (bytes) => png.default(bytes), other: decodeByBrowser };
 }
