@@ -37,7 +37,7 @@ classifiers agreement (share of equal answers) with its 95 % interval. Exit code
 			throw new UsageError('compare takes the original and at least one variant.');
 		const limit = args.count('limit');
 		const engine = await startEngine(context);
-		const opened = await describe(originalPath, context, true);
+		const opened = await describe(originalPath, context);
 		const { model } = opened;
 		const dataset = await openInputs({ engine, model, bytes: opened.bytesOf, data: args.texts('data'), limit, signal, terminal });
 		const { facts } = dataset;
@@ -53,7 +53,7 @@ classifiers agreement (share of equal answers) with its 95 % interval. Exit code
 		});
 		const compared: Compared[] = [];
 		for (const path of variantPaths) {
-			const { bytes, sha256, bytesOf } = await describe(path, context, false);
+			const { bytes, sha256, bytesOf } = await describe(path, context);
 			const evaluation = await evaluate({
 				engine,
 				variant: { id: sha256, model: bytesOf },
@@ -80,8 +80,8 @@ classifiers agreement (share of equal answers) with its 95 % interval. Exit code
 	},
 };
 
-/** Opens a model to see that it is one; what remains is what the runtime needs. */
-async function describe(path: string, context: CommandContext, needsGraph: boolean) {
+/** Opens a model to see that it is one; what remains is what the runtime needs, and the graph without its weights. */
+async function describe(path: string, context: CommandContext) {
 	const { signal } = context;
 	const file = await openModel(path, { whole: true, signal });
 	try {
@@ -96,9 +96,7 @@ async function describe(path: string, context: CommandContext, needsGraph: boole
 		);
 		return { model: file.model, bytes: file.byteLength, sha256, bytesOf };
 	} finally {
-		// The original's graph is looked at later, but its weights are not.
-		if (!needsGraph) await file.close();
-		else signal.addEventListener('abort', () => void file.close(), { once: true });
+		await file.close();
 	}
 }
 
