@@ -27,7 +27,7 @@ describe('findNormalization', () => {
 		expect(found?.normalization).toBe(normalization);
 		expect(found?.evidence.candidates.filter(({ chosen }) => chosen).map((entry) => entry.name)).toEqual([name]);
 		expect(found?.evidence.candidates).toHaveLength(candidates.length);
-		expect(runs()).toBe(6 * candidates.length + 18 * 3);
+		expect(runs()).toBe(8 * candidates.length + 16 * 4);
 	});
 
 	it('decides nothing where labels do not tell', async () => {

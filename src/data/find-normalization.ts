@@ -15,13 +15,13 @@ export interface NormalizationSearch {
 }
 
 /** Examples of the first look at all conventions, and in all for the best of them. */
-const firstLook = 6;
+const firstLook = 8;
 const secondLook = 24;
-const finalists = 3;
+const finalists = 4;
 
 /**
  * Tries conventions on a few labelled examples and keeps the one that gets most right; of equal ones the one that is surer of the right
- * class. All are tried on 6 examples, the best three on 24. undefined where there are too few labels, where the output gives no class, or
+ * class. All are tried on 8 examples, the best four on 24. undefined where there are too few labels, where the output gives no class, or
  * where no convention does better than chance by a clear margin.
  */
 export async function findNormalization(
