@@ -155,7 +155,10 @@ class GraphChecker {
 		const signature = signatureOf(node.qualifiedOp, opset);
 		if (!signature) return;
 		const arity = arityProblem(node.qualifiedOp, signature, node.inputs, node.outputs);
-		if (arity) this.#report(arity, where);
+		if (arity) {
+			this.#report(arity, where);
+			return;
+		}
 		const element = elementProblem(node, signature, this.#dtypeOf);
 		if (element) this.#report(element, where);
 		const attributeOf = (name: string) => node.attributes.get(name);

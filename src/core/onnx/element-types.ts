@@ -36,9 +36,12 @@ export function outputDType(
 	}
 	const parameter = signature && parameterAt(signature.outputs, index);
 	if (!parameter || (parameter.kind === 'variadic' && !parameter.uniform)) return undefined;
-	for (const [place, value] of node.inputs.entries()) {
+	// A node may list more inputs than its operator takes: those past the signature say nothing.
+	const variadic = signature.inputs.at(-1)?.kind === 'variadic';
+	const places = variadic ? node.inputs.length : Math.min(node.inputs.length, signature.inputs.length);
+	for (let place = 0; place < places; place++) {
 		if (letterAt(signature.inputs, place) !== parameter.letter) continue;
-		const dtype = dtypeOf(value);
+		const dtype = dtypeOf(node.input(place));
 		if (dtype) return dtype;
 	}
 	const set = signature.types.get(parameter.letter);

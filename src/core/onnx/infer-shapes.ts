@@ -106,8 +106,8 @@ const concat: InferRule = (context) => {
 		return at === axis ? dims.reduce<Dim>(addDims, 0) : dims.reduce<Dim>(unify, null);
 	});
 	const parts = context.node.inputs.map((_, index) => context.elements(index));
-	const elements = axis === 0 && parts.every((part) => part !== undefined) ? parts.flat() : undefined;
-	return shaped(out, elements && elements.length <= MOST_ELEMENTS ? elements : undefined);
+	const count = parts.reduce((total, part) => total + (part?.length ?? Number.POSITIVE_INFINITY), 0);
+	return shaped(out, axis === 0 && count <= MOST_ELEMENTS ? parts.flatMap((part) => part ?? []) : undefined);
 };
 
 const split: InferRule = (context) => {

@@ -1,8 +1,8 @@
 import type { Attribute } from '../ir/attribute.ts';
 import { constantOf } from '../ir/constants.ts';
-import { elementCount } from '../ir/dtype.ts';
+import { type DType, elementCount } from '../ir/dtype.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
-import type { Model, ModelFunction } from '../ir/model.ts';
+import { graphsWithin, type Model, type ModelFunction } from '../ir/model.ts';
 import type { TensorRef } from '../ir/tensor.ts';
 import { type Dim, tensorType, type ValueType } from '../ir/type.ts';
 import { outputDType } from './element-types.ts';
@@ -22,6 +22,7 @@ const MOST_READS = 100_000;
 /** Nodes of function bodies walked over all calls: functions that call functions could take for ever. */
 const MOST_CALLED_NODES = 200_000;
 const DEEPEST_CALL = 32;
+const HIGHEST_RANK = 256;
 
 /**
  * Works through the graph once, in order: subgraphs of control flow with what their node gives them, bodies of model functions
@@ -42,6 +43,8 @@ interface Scope {
 	readonly depth: number;
 }
 
+type Results = readonly (Inferred | undefined)[];
+
 class Inference implements InferredTypes {
 	readonly #model: Model;
 	readonly #types = new Map<Value, ValueType>();
@@ -50,6 +53,7 @@ class Inference implements InferredTypes {
 	readonly #overCalls = new Map<Value, ValueType | null>();
 	readonly #functions = new Map<string, ModelFunction>();
 	readonly #called = new Set<ModelFunction>();
+	readonly #sizes = new Map<ModelFunction, number>();
 	#reads = 0;
 	#calledNodes = 0;
 
@@ -81,48 +85,61 @@ class Inference implements InferredTypes {
 
 	async #graph(graph: Graph, scope: Scope): Promise<void> {
 		for (const node of graph.nodes()) {
-			const results = await this.#node(node, scope);
+			// Most nodes need nothing read: waiting for each of 100,000 would take longer than the work.
+			const made = this.#node(node, scope);
+			const results = made instanceof Promise ? await made : made;
 			for (const [index, output] of node.outputs.entries()) {
 				const result = results[index];
 				if (!output) continue;
-				const merged = merge(statedType(output), result?.type);
+				const merged = merge(statedType(output), withinRank(result?.type));
+				// A body that is walked again forgets what the call before said.
 				if (merged) this.#types.set(output, merged);
+				else this.#types.delete(output);
 				if (result?.elements && result.elements.length <= MOST_ELEMENTS) this.#elements.set(output, result.elements);
+				else this.#elements.delete(output);
 			}
 		}
 	}
 
-	async #node(node: Node, scope: Scope): Promise<readonly (Inferred | undefined)[]> {
+	#node(node: Node, scope: Scope): Results | Promise<Results> {
 		const fn = this.#functions.get(`${node.domain}:${node.op}:${node.overload}`);
 		if (fn) return this.#call(node, fn, scope);
-		const opset = scope.opsets.get(node.domain) ?? 1;
-		const context = new InferContext(node, opset, this, scope.parameters);
+		const context = new InferContext(node, scope.opsets.get(node.domain) ?? 1, this, scope.parameters);
+		if (node.subgraphs.length > 0) return this.#bodies(context, scope);
+		const reading = this.#constants(context);
+		return reading.length > 0 || node.op === 'ConstantOfShape' ? this.#readThenApply(context, reading) : this.#apply(context, null);
+	}
+
+	async #bodies(context: InferContext, scope: Scope): Promise<Results> {
+		const { node } = context;
 		const control = node.domain === '' && CONTROL_FLOW.has(node.op);
+		for (const value of this.#constants(context)) await this.#read(value);
 		if (control) attempt(() => bindBodies(context, (value, type) => this.#bind(value, type)));
 		for (const sub of node.subgraphs) await this.#graph(sub, scope);
-		if (control) return attempt(() => controlOutputs(context, (value) => this.typeOf(value))) ?? [];
-		await this.#readConstants(node);
-		const fill = node.op === 'ConstantOfShape' && node.domain === '' ? await this.#fill(context) : null;
+		return (control ? attempt(() => controlOutputs(context, (value) => this.typeOf(value))) : undefined) ?? [];
+	}
+
+	async #readThenApply(context: InferContext, reading: readonly Value[]): Promise<Results> {
+		for (const value of reading) await this.#read(value);
+		return this.#apply(context, context.node.op === 'ConstantOfShape' ? await this.#fill(context) : null);
+	}
+
+	#apply(context: InferContext, fill: Dim): Results {
+		const { node, opset } = context;
 		const results = attempt(() => (fill === null ? rules.get(node.qualifiedOp)?.(context) : constantOfShape(context, fill))) ?? [];
 		const signature = signatureOf(node.qualifiedOp, opset);
 		return node.outputs.map((_, index): Inferred => {
 			const result = results[index];
 			if (result?.type) return result;
-			const dtype = attempt(() =>
-				outputDType(
-					node,
-					index,
-					signature,
-					(value) => {
-						const type = this.typeOf(value);
-						return type?.kind === 'tensor' || type?.kind === 'sparse' ? type.dtype : undefined;
-					},
-					(name) => context.attribute(name),
-				),
-			);
+			const dtype = attempt(() => outputDType(node, index, signature, this.#dtypeOf, (name) => context.attribute(name)));
 			return { type: dtype && tensorType(dtype, result?.shape ?? null), elements: result?.elements };
 		});
 	}
+
+	readonly #dtypeOf = (value: Value | null): DType | undefined => {
+		const type = this.typeOf(value);
+		return type?.kind === 'tensor' || type?.kind === 'sparse' ? type.dtype : undefined;
+	};
 
 	/** Gives an input of a body what its node passes in, as far as it is not declared. */
 	#bind(value: Value, type: ValueType | undefined): void {
@@ -133,7 +150,7 @@ class Inference implements InferredTypes {
 
 	/** Walks the body of a function with the types and attributes of one call. */
 	async #call(node: Node, fn: ModelFunction, scope: Scope): Promise<readonly Inferred[]> {
-		this.#calledNodes += fn.body.nodeCount;
+		this.#calledNodes += this.#sizeOf(fn);
 		if (scope.depth >= DEEPEST_CALL || this.#calledNodes > MOST_CALLED_NODES) return [];
 		this.#called.add(fn);
 		const parameters = new Map(fn.defaults);
@@ -141,7 +158,7 @@ class Inference implements InferredTypes {
 			const given = attr.kind === 'ref' ? scope.parameters?.get(attr.value) : attr;
 			if (given) parameters.set(name, given);
 		}
-		for (const input of node.inputs) await this.#readElements(input);
+		for (const value of this.#constants(new InferContext(node, 1, this, undefined))) await this.#read(value);
 		for (const [index, value] of fn.body.inputs.entries()) {
 			const given = node.input(index);
 			this.#bind(value, this.typeOf(given));
@@ -164,21 +181,36 @@ class Inference implements InferredTypes {
 		this.#elements.delete(value);
 	}
 
-	/** Elements of the stored inputs that a rule may look at: integers, and floats where sizes are worked out with them. */
-	async #readConstants(node: Node): Promise<void> {
-		for (const input of node.inputs) await this.#readElements(input);
-		if (node.domain !== '') return;
-		const floats = FLOAT_READERS.has(node.op) || (FOLLOWED.has(node.op) && node.inputs.some((input) => this.elementsOf(input)));
-		if (floats) for (const input of node.inputs) await this.#readElements(input, true);
+	#sizeOf(fn: ModelFunction): number {
+		let size = this.#sizes.get(fn);
+		if (size === undefined) {
+			size = 1;
+			for (const graph of graphsWithin(fn.body)) size += graph.nodeCount;
+			this.#sizes.set(fn, size);
+		}
+		return size;
 	}
 
-	async #readElements(value: Value | null, floats = false): Promise<void> {
-		if (!value || this.#elements.has(value)) return;
-		// Overridable weights count as constants here: shapes of the model as it stands are asked for.
-		const tensor = constantOf(value, 3);
-		if (!tensor || elementCount(tensor.dims) > MOST_ELEMENTS || this.#reads >= MOST_READS) return;
-		const dtype = tensor.dtype;
-		if (dtype !== 'int64' && dtype !== 'int32' && dtype !== 'bool' && !(floats && dtype === 'float32')) return;
+	/** Stored inputs that a rule may look at and that were not read yet: integers, and floats where sizes are worked out with them. */
+	#constants({ node }: InferContext): Value[] {
+		const found = node.inputs.filter((value) => this.#isReadable(value, false));
+		const floats =
+			node.domain === '' && (FLOAT_READERS.has(node.op) || (FOLLOWED.has(node.op) && node.inputs.some((value) => this.elementsOf(value))));
+		if (floats) found.push(...node.inputs.filter((value) => this.#isReadable(value, true)));
+		return found.filter((value) => value !== null);
+	}
+
+	#isReadable(value: Value | null, floats: boolean): boolean {
+		if (!value || this.#elements.has(value)) return false;
+		const dtype = this.#dtypeOf(value);
+		if (floats ? dtype !== 'float32' : dtype !== 'int64' && dtype !== 'int32' && dtype !== 'bool') return false;
+		const tensor = storedTensor(value);
+		return tensor !== undefined && elementCount(tensor.dims) <= MOST_ELEMENTS;
+	}
+
+	async #read(value: Value): Promise<void> {
+		const tensor = storedTensor(value);
+		if (!tensor || this.#reads >= MOST_READS) return;
 		this.#reads += 1;
 		const elements = await readNumbers(tensor);
 		if (elements) this.#elements.set(value, elements);
@@ -192,6 +224,11 @@ class Inference implements InferredTypes {
 		this.#reads += 1;
 		return (await readNumbers(attr.value))?.[0] ?? null;
 	}
+}
+
+/** Overridable weights count as constants here: the shapes of the model as it stands are asked for. */
+function storedTensor(value: Value): TensorRef | undefined {
+	return constantOf(value, 3);
 }
 
 /** Operators that work out sizes with floats. */
@@ -230,9 +267,14 @@ function attempt<T>(work: () => T): T | undefined {
 
 function statedType(value: Value): ValueType | undefined {
 	const tensor = value.initializer;
-	if (tensor) return tensorType(tensor.dtype, tensor.dims);
+	if (tensor) return withinRank(tensorType(tensor.dtype, tensor.dims));
 	// A declaration without a type says nothing.
-	return value.type?.kind === 'opaque' ? undefined : value.type;
+	return value.type?.kind === 'opaque' ? undefined : withinRank(value.type);
+}
+
+/** A shape of absurd rank is not carried through the graph. */
+function withinRank(type: ValueType | undefined): ValueType | undefined {
+	return type?.kind === 'tensor' && type.shape && type.shape.length > HIGHEST_RANK ? tensorType(type.dtype, null) : type;
 }
 
 /** What both say together: what is declared wins, and is filled in where only the inferred type knows. */
