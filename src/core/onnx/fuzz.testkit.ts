@@ -5,6 +5,7 @@ import { ModelError } from './errors.ts';
 import { allTensors } from './external.ts';
 import { mutate } from './mutate.testkit.ts';
 import { readModel } from './read.ts';
+import { summarize } from './summary.ts';
 import { serialize } from './write.ts';
 
 /** What became of a number of damaged files. */
@@ -31,7 +32,7 @@ export function newTally(): FuzzTally {
 	return { mutants: 0, read: 0, faulty: 0, refused: new Map(), slowestMs: 0, slowest: '', bugs: [] };
 }
 
-/** Damages one seed and takes the result through read, check, tensor data and write. */
+/** Damages one seed and takes the result through read, check, facts (types and shapes included), tensor data and write. */
 export async function fuzzOnce(seed: FuzzSeed, random: SeededRandom, tally: FuzzTally, label: string): Promise<void> {
 	const { bytes, applied } = mutate(seed.bytes, random);
 	const began = performance.now();
@@ -39,6 +40,7 @@ export async function fuzzOnce(seed: FuzzSeed, random: SeededRandom, tally: Fuzz
 	try {
 		const model = await readModel(memorySource(bytes));
 		const problems = checkModel(model);
+		await summarize(model, { fileName: seed.name, byteLength: bytes.byteLength });
 		tally.read += 1;
 		if (problems.length > 0 || model.readProblems.length > 0) tally.faulty += 1;
 		for (const tensor of allTensors(model)) await tensor.bytes();

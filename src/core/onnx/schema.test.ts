@@ -100,7 +100,7 @@ describe('element types of outputs', () => {
 		expected: string,
 		attributes?: Record<string, number>,
 	];
-	it.each<Case>([
+	const cases: readonly Case[] = [
 		['Cast', 13, ['float32'], 'float16', { to: dtypeCode('float16') }],
 		['CastLike', 15, ['float32', 'int8'], 'int8'],
 		['QuantizeLinear', 13, ['float32', 'float32'], 'uint8'],
@@ -127,7 +127,9 @@ describe('element types of outputs', () => {
 		['com.microsoft.MatMulIntegerToFloat', 1, ['uint8', 'int8', 'float32', 'float32'], 'float32'],
 		['com.microsoft.DynamicQuantizeLSTM', 1, ['float32', 'int8', 'int8'], 'float32 float32 float32'],
 		['com.microsoft.QGemm', 1, ['uint8', 'float32', 'uint8', 'int8', 'float32', 'int8'], 'float32'],
-	])('%s-%d %j: %s', (qualifiedOp, opset, inputs, expected, attributes = {}) => {
+	];
+	const titled = cases.map((entry) => [`${entry[0]}-${entry[1]} (${entry[2].join(', ')}): ${entry[3]}`, entry] as const);
+	it.each(titled)('%s', (_title, [qualifiedOp, opset, inputs, expected, attributes = {}]) => {
 		const model = new Model();
 		const { graph } = model;
 		const places = inputs.map((dtype, index): Value => {
