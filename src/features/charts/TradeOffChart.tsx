@@ -1,15 +1,5 @@
 import { useCallback, useId, useMemo, useRef, useState } from 'react';
-import {
-	CartesianGrid,
-	ResponsiveContainer,
-	Scatter,
-	ScatterChart,
-	usePlotArea,
-	useXAxisScale,
-	useYAxisScale,
-	XAxis,
-	YAxis,
-} from 'recharts';
+import { CartesianGrid, Scatter, ScatterChart, usePlotArea, useXAxisScale, useYAxisScale, XAxis, YAxis } from 'recharts';
 import type { Study } from '../../core/study/study.ts';
 import type { Axis } from './axes.ts';
 import { BudgetHandles, BudgetShade } from './Budgets.tsx';
@@ -17,6 +7,7 @@ import { placeLabels } from './labels.ts';
 import { PointCard } from './PointCard.tsx';
 import { type Budget, type Point, pointsOf, type VariantId } from './points.ts';
 import { domainOf, ticksOf } from './scale.ts';
+import { useStages, useWidth } from './use-stages.ts';
 import './charts.css';
 
 export interface TradeOffChartProps {
@@ -65,6 +56,9 @@ export function TradeOffChart({
 	const [anchor, setAnchor] = useState<{ readonly x: number; readonly y: number } | undefined>();
 	const positions = useRef(new Map<VariantId, { x: number; y: number }>());
 	const listId = useId();
+	const frame = useRef<HTMLDivElement>(null);
+	const width = useWidth(frame);
+	const stage = useStages(7);
 	const activePoint = points.find((point) => point.id === active);
 
 	const show = useCallback((id: VariantId | undefined) => {
@@ -119,70 +113,85 @@ export function TradeOffChart({
 					</div>
 				))}
 			</div>
-			<ResponsiveContainer width="100%" height={heightPx}>
-				<ScatterChart margin={{ top: 22, right: 16, bottom: 22, left: compact ? 4 : 14 }} accessibilityLayer={false}>
-					<CartesianGrid />
-					<XAxis
-						type="number"
-						dataKey="x"
-						scale={xAxis.log ? 'log' : 'linear'}
-						domain={xDomain}
-						ticks={ticksOf(xDomain, xAxis.log, compact ? 5 : 9)}
-						tickFormatter={(value: number) => tickText(xAxis, value)}
-						allowDataOverflow
-						tickLine={false}
-						axisLine={false}
-						label={{ value: `${xAxis.label}${xAxis.log ? ' (log)' : ''}`, position: 'insideBottom', offset: -14 }}
-					/>
-					<YAxis
-						type="number"
-						dataKey="y"
-						scale={yAxis.log ? 'log' : 'linear'}
-						domain={yDomain}
-						ticks={ticksOf(yDomain, yAxis.log, 7)}
-						tickFormatter={(value: number) => tickText(yAxis, value)}
-						allowDataOverflow
-						tickLine={false}
-						axisLine={false}
-						width={compact ? 40 : 58}
-						{...(compact
-							? {}
-							: {
-									label: {
-										value: yAxis.label,
-										angle: -90,
-										position: 'insideLeft' as const,
-										offset: 0,
-										style: { textAnchor: 'middle' as const },
-									},
-								})}
-					/>
-					<BudgetShade budget={budget} better={yAxis.better} />
-					<Front points={points} better={yAxis.better} />
-					<Scatter
-						data={points}
-						isAnimationActive={false}
-						shape={(props: unknown) => {
-							const { cx, cy, payload } = props as { cx: number; cy: number; payload: Point };
-							positions.current.set(payload.id, { x: cx, y: cy });
-							return (
-								<Mark
-									key={payload.id}
-									cx={cx}
-									cy={cy}
-									point={payload}
-									selected={payload.id === selected}
-									active={payload.id === active}
-									onEnter={() => show(payload.id)}
-									onSelect={() => onSelect(payload.id)}
+			<div ref={frame} style={{ height: heightPx }}>
+				{stage > 0 && width > 0 && (
+					<ScatterChart
+						width={width}
+						height={heightPx}
+						margin={{ top: 22, right: 16, bottom: 22, left: compact ? 4 : 14 }}
+						accessibilityLayer={false}
+					>
+						{stage > 3 && <CartesianGrid />}
+						{stage > 1 && (
+							<XAxis
+								type="number"
+								dataKey="x"
+								scale={xAxis.log ? 'log' : 'linear'}
+								domain={xDomain}
+								ticks={ticksOf(xDomain, xAxis.log, compact ? 5 : 9)}
+								tickFormatter={(value: number) => tickText(xAxis, value)}
+								allowDataOverflow
+								tickLine={false}
+								axisLine={false}
+								label={{ value: `${xAxis.label}${xAxis.log ? ' (log)' : ''}`, position: 'insideBottom', offset: -14 }}
+							/>
+						)}
+						{stage > 2 && (
+							<YAxis
+								type="number"
+								dataKey="y"
+								scale={yAxis.log ? 'log' : 'linear'}
+								domain={yDomain}
+								ticks={ticksOf(yDomain, yAxis.log, 7)}
+								tickFormatter={(value: number) => tickText(yAxis, value)}
+								allowDataOverflow
+								tickLine={false}
+								axisLine={false}
+								width={compact ? 40 : 58}
+								{...(compact
+									? {}
+									: {
+											label: {
+												value: yAxis.label,
+												angle: -90,
+												position: 'insideLeft' as const,
+												offset: 0,
+												style: { textAnchor: 'middle' as const },
+											},
+										})}
+							/>
+						)}
+						{stage > 4 && (
+							<>
+								<BudgetShade budget={budget} better={yAxis.better} />
+								<Front points={points} better={yAxis.better} />
+								<Scatter
+									data={points}
+									isAnimationActive={false}
+									shape={(props: unknown) => {
+										const { cx, cy, payload } = props as { cx: number; cy: number; payload: Point };
+										positions.current.set(payload.id, { x: cx, y: cy });
+										return (
+											<Mark
+												key={payload.id}
+												cx={cx}
+												cy={cy}
+												point={payload}
+												selected={payload.id === selected}
+												active={payload.id === active}
+												onEnter={() => show(payload.id)}
+												onSelect={() => onSelect(payload.id)}
+											/>
+										);
+									}}
 								/>
-							);
-						}}
-					/>
-					<Labels points={points} selected={selected} compact={compact} />
-					<BudgetHandles budget={budget} onBudget={onBudget} xAxis={xAxis} yAxis={yAxis} />
-				</ScatterChart>
-			</ResponsiveContainer>
+							</>
+						)}
+						{stage > 5 && <Labels points={points} selected={selected} compact={compact} />}
+						{stage > 6 && <BudgetHandles budget={budget} onBudget={onBudget} xAxis={xAxis} yAxis={yAxis} />}
+					</ScatterChart>
+				)}
+			</div>
 			{activePoint && anchor && <PointCard point={activePoint} study={study} xAxis={xAxis} yAxis={yAxis} anchor={anchor} />}
 			<p className="visually-hidden" aria-live="polite">
 				{activePoint ? describePoint(activePoint, xAxis, yAxis) : ''}
