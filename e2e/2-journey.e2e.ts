@@ -115,6 +115,8 @@ spec(
 		const figures = (row: string): string =>
 			row
 				.replace(/\bfront\b|⋯/g, '')
+				// Pins are the visitor's own.
+				.replace(/^(\S.*?) [AB] (?=\d)/, '$1 ')
 				.replace(/\s+/g, ' ')
 				.trim();
 		for (const [index, row] of rows.entries())
@@ -136,6 +138,8 @@ spec(
 			for (let presses = 0; presses < 120; presses++) {
 				const name = await page.evaluate(() => {
 					const element = document.activeElement;
+					// Before the first Tab the body has the focus, and all text is in it.
+					if (element === document.body) return '';
 					return `${element?.getAttribute('aria-label') ?? ''} ${element?.textContent ?? ''}`.trim();
 				});
 				if (what.test(name)) return;

@@ -22,6 +22,7 @@ const knownAddresses = [
 	[/^https:\/\/bit\.ly\//, 'error texts of the store of recharts'],
 	[/^https:\/\/git-lfs\.github\.com\/spec\//, 'the first line of Git LFS pointers, which are recognized'],
 	[/^https:\/\/www\.npmjs\.com\/package\/hash-wasm/, 'an error text of hash-wasm'],
+	[/^https:\/\/rolldown\.rs\//, 'an error text of the bundler'],
 	[/^https:\/\/github\.com\//, 'error texts of libraries'],
 	[/^https:\/\/json-schema\.org\//, 'identifiers of JSON Schema'],
 	[/^http:\/\/json-schema\.org\//, 'identifiers of JSON Schema'],

@@ -1,4 +1,4 @@
-import { useCallback, useId, useMemo, useRef, useState } from 'react';
+import { memo, useCallback, useId, useMemo, useRef, useState } from 'react';
 import { CartesianGrid, Scatter, ScatterChart, usePlotArea, useXAxisScale, useYAxisScale, XAxis, YAxis } from 'recharts';
 import type { Study } from '../../core/study/study.ts';
 import type { Axis } from './axes.ts';
@@ -35,7 +35,11 @@ export function TradeOffChart({
 	heightPx,
 	compact = false,
 }: TradeOffChartProps) {
-	const points = useMemo(() => pointsOf(study, xAxis, yAxis, budget), [study, xAxis, yAxis, budget]);
+	const { x: mostX, y: leastY } = budget;
+	const points = useMemo(
+		() => pointsOf(study, xAxis, yAxis, { ...(mostX !== undefined && { x: mostX }), ...(leastY !== undefined && { y: leastY }) }),
+		[study, xAxis, yAxis, mostX, leastY],
+	);
 	const xDomain = useMemo(
 		() =>
 			domainOf(
@@ -115,52 +119,10 @@ export function TradeOffChart({
 			</div>
 			<div ref={frame} style={{ height: heightPx }}>
 				{stage > 0 && width > 0 && (
-					<ScatterChart
-						width={width}
-						height={heightPx}
-						margin={{ top: 22, right: 16, bottom: 22, left: compact ? 4 : 14 }}
-						accessibilityLayer={false}
-					>
+					<ScatterChart width={width} height={heightPx} margin={compact ? COMPACT_MARGIN : MARGIN} accessibilityLayer={false}>
 						{stage > 3 && <CartesianGrid />}
-						{stage > 1 && (
-							<XAxis
-								type="number"
-								dataKey="x"
-								scale={xAxis.log ? 'log' : 'linear'}
-								domain={xDomain}
-								ticks={ticksOf(xDomain, xAxis.log, compact ? 5 : 9)}
-								tickFormatter={(value: number) => tickText(xAxis, value)}
-								allowDataOverflow
-								tickLine={false}
-								axisLine={false}
-								label={{ value: `${xAxis.label}${xAxis.log ? ' (log)' : ''}`, position: 'insideBottom', offset: -14 }}
-							/>
-						)}
-						{stage > 2 && (
-							<YAxis
-								type="number"
-								dataKey="y"
-								scale={yAxis.log ? 'log' : 'linear'}
-								domain={yDomain}
-								ticks={ticksOf(yDomain, yAxis.log, 7)}
-								tickFormatter={(value: number) => tickText(yAxis, value)}
-								allowDataOverflow
-								tickLine={false}
-								axisLine={false}
-								width={compact ? 40 : 58}
-								{...(compact
-									? {}
-									: {
-											label: {
-												value: yAxis.label,
-												angle: -90,
-												position: 'insideLeft' as const,
-												offset: 0,
-												style: { textAnchor: 'middle' as const },
-											},
-										})}
-							/>
-						)}
+						{stage > 1 && <CostAxis axis={xAxis} domain={xDomain} compact={compact} />}
+						{stage > 2 && <WorthAxis axis={yAxis} domain={yDomain} compact={compact} />}
 						{stage > 4 && (
 							<>
 								<BudgetShade budget={budget} better={yAxis.better} />
@@ -199,6 +161,75 @@ export function TradeOffChart({
 		</div>
 	);
 }
+
+const MARGIN = { top: 22, right: 16, bottom: 22, left: 14 } as const;
+const COMPACT_MARGIN = { ...MARGIN, left: 4 } as const;
+
+interface AxisPartProps {
+	readonly axis: Axis;
+	readonly domain: [number, number];
+	readonly compact: boolean;
+}
+
+/** Whether an axis would be drawn the same: each new figure makes new axis objects, most of them alike. */
+function drawnAlike(before: AxisPartProps, after: AxisPartProps): boolean {
+	return (
+		before.axis.label === after.axis.label &&
+		before.axis.log === after.axis.log &&
+		before.axis.format === after.axis.format &&
+		before.domain[0] === after.domain[0] &&
+		before.domain[1] === after.domain[1] &&
+		before.compact === after.compact
+	);
+}
+
+// The chart library computes anew whatever gets new objects: axes keep theirs until they would be drawn differently.
+const CostAxis = memo(({ axis, domain, compact }: AxisPartProps) => {
+	const ticks = useMemo(() => ticksOf(domain, axis.log, compact ? 5 : 9), [domain, axis.log, compact]);
+	const format = useCallback((value: number) => tickText(axis, value), [axis]);
+	const label = useMemo(
+		() => ({ value: `${axis.label}${axis.log ? ' (log)' : ''}`, position: 'insideBottom' as const, offset: -14 }),
+		[axis],
+	);
+	return (
+		<XAxis
+			type="number"
+			dataKey="x"
+			scale={axis.log ? 'log' : 'linear'}
+			domain={domain}
+			ticks={ticks}
+			tickFormatter={format}
+			allowDataOverflow
+			tickLine={false}
+			axisLine={false}
+			label={label}
+		/>
+	);
+}, drawnAlike);
+
+const WorthAxis = memo(({ axis, domain, compact }: AxisPartProps) => {
+	const ticks = useMemo(() => ticksOf(domain, axis.log, 7), [domain, axis.log]);
+	const format = useCallback((value: number) => tickText(axis, value), [axis]);
+	const label = useMemo(
+		() => ({ value: axis.label, angle: -90, position: 'insideLeft' as const, offset: 0, style: { textAnchor: 'middle' as const } }),
+		[axis],
+	);
+	return (
+		<YAxis
+			type="number"
+			dataKey="y"
+			scale={axis.log ? 'log' : 'linear'}
+			domain={domain}
+			ticks={ticks}
+			tickFormatter={format}
+			allowDataOverflow
+			tickLine={false}
+			axisLine={false}
+			width={compact ? 40 : 58}
+			{...(compact ? {} : { label })}
+		/>
+	);
+}, drawnAlike);
 
 /** Units stand in the axis label; ticks keep the number alone. */
 function tickText(axis: Axis, value: number): string {
