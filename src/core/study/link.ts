@@ -151,7 +151,7 @@ export function encodeComparison(study: Study): Comparison {
 			put.figure('l', run.loadMs, 3);
 			put.figure('w', run.firstMs, 3);
 			if (run.ratio) {
-				put.figure('r', run.ratio.value, 3);
+				put.figure('r', shownAlike(run.ratio.value), run.ratio.value >= 10 ? 4 : 3);
 				put.offset('rl', run.ratio.interval[0], 'r', -1);
 				put.offset('rh', run.ratio.interval[1], 'r');
 			}
@@ -511,4 +511,17 @@ class Interned<T> {
 		}
 		return place;
 	}
+}
+
+/**
+ * A ratio rounded to three digits so that it still reads the same with two decimals (three below 0.1): rounding 0.7646 to 0.765
+ * and that to 0.77 would show another figure than the one that was measured.
+ */
+function shownAlike(ratio: number): number {
+	if (ratio >= 1 || ratio <= 0) return ratio;
+	const decimals = ratio < 0.1 ? 3 : 2;
+	const rounded = Number(ratio.toPrecision(3));
+	if (rounded.toFixed(decimals) === ratio.toFixed(decimals) && rounded < 0.1 === ratio < 0.1) return rounded;
+	const unit = 10 ** (Math.floor(Math.log10(ratio)) - 2);
+	return Number((rounded + (ratio < rounded ? -unit : unit)).toPrecision(3));
 }
