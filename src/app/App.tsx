@@ -4,6 +4,7 @@ import { JobBar } from '../features/jobs/JobBar.tsx';
 import { EmptyPage } from '../features/open/EmptyPage.tsx';
 import { FailureCard } from '../features/open/FailureCard.tsx';
 import { SettingsDialog } from '../features/settings/SettingsDialog.tsx';
+import { saveFile } from '../platform/save.ts';
 import { appStore, useStore } from '../store/index.ts';
 import type { Theme } from '../store/state.ts';
 import { Banners } from './Banners.tsx';
@@ -130,7 +131,9 @@ function Builder({ onClose }: { readonly onClose: () => void }) {
 				onClose();
 				void runRecipes([recipe]);
 			}}
-			onSave={(recipe) => saveText(`${recipe.name ?? 'recipe'}.pare.json`, JSON.stringify(recipe, null, 2))}
+			onSave={(recipe) =>
+				saveFile(new Blob([JSON.stringify(recipe, null, 2)], { type: 'application/json' }), `${recipe.name ?? 'recipe'}.pare.json`)
+			}
 		/>
 	);
 }
@@ -146,13 +149,4 @@ function useTheme(theme: Theme): void {
 		system.addEventListener('change', apply);
 		return () => system.removeEventListener('change', apply);
 	}, [theme]);
-}
-
-function saveText(name: string, text: string): void {
-	const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
-	const link = document.createElement('a');
-	link.href = url;
-	link.download = name;
-	link.click();
-	URL.revokeObjectURL(url);
 }

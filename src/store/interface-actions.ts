@@ -5,7 +5,7 @@ import { record, stepBack, stepForward } from './history.ts';
 import { saveSettings } from './settings.ts';
 import type { Actions, Settings, Toast } from './state.ts';
 
-type InterfaceActions = Pick<
+export type InterfaceActions = Pick<
 	Actions,
 	| 'setDraft'
 	| 'undo'

@@ -1,3 +1,5 @@
+import { saveFile } from '../../platform/save.ts';
+
 /** Saves the drawn chart as a file of its own: styles written into the drawing, a caption below it. */
 
 const STYLES = [
@@ -61,7 +63,7 @@ export async function saveChart(drawing: SVGSVGElement, caption: string, name: s
 	const { text, width, height } = standaloneSvg(drawing, caption);
 	const svg = new Blob([text], { type: 'image/svg+xml' });
 	if (format === 'svg') {
-		save(svg, `${name}.svg`);
+		saveFile(svg, `${name}.svg`);
 		return;
 	}
 	const url = URL.createObjectURL(svg);
@@ -74,17 +76,8 @@ export async function saveChart(drawing: SVGSVGElement, caption: string, name: s
 		canvas.height = height * SCALE;
 		canvas.getContext('2d')?.drawImage(picture, 0, 0, canvas.width, canvas.height);
 		const png = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
-		if (png) save(png, `${name}.png`);
+		if (png) saveFile(png, `${name}.png`);
 	} finally {
 		URL.revokeObjectURL(url);
 	}
-}
-
-function save(blob: Blob, name: string): void {
-	const url = URL.createObjectURL(blob);
-	const link = document.createElement('a');
-	link.href = url;
-	link.download = name;
-	link.click();
-	setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -1,4 +1,5 @@
 import type { Family } from '../../core/pass/pass.ts';
+import { paretoFront } from '../../core/study/pareto.ts';
 import type { Hash, Interval, Study } from '../../core/study/study.ts';
 import type { Axis } from './axes.ts';
 
@@ -64,21 +65,12 @@ export function pointsOf(study: Study, xAxis: Axis, yAxis: Axis, budget: Budget 
 		.sort((a, b) => a.x - b.x || b.y - a.y);
 }
 
-/** Indices of the entries that nothing else beats on both counts, O(n log n). Equal entries are all kept. */
+/** Indices of the entries that nothing else beats on both counts. Equal entries are all kept. */
 export function frontOf(entries: readonly { readonly cost: number; readonly worth: number }[]): Set<number> {
-	const order = entries
-		.map((_, index) => index)
-		.sort((a, b) => entries[a]!.cost - entries[b]!.cost || entries[b]!.worth - entries[a]!.worth);
-	const front = new Set<number>();
-	let best = Number.NEGATIVE_INFINITY;
-	let costOfBest = Number.NEGATIVE_INFINITY;
-	for (const index of order) {
-		const { cost, worth } = entries[index]!;
-		if (worth > best || (worth === best && cost === costOfBest)) {
-			front.add(index);
-			best = worth;
-			costOfBest = cost;
-		}
-	}
-	return front;
+	return new Set(
+		paretoFront(
+			entries.map(({ cost, worth }) => [cost, worth]),
+			['min', 'max'],
+		),
+	);
 }

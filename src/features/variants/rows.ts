@@ -1,5 +1,6 @@
 import type { Family } from '../../core/pass/pass.ts';
 import { figuresOf, type SpeedVerdict, speedOf, targetsOf, type VariantId } from '../../core/study/figures.ts';
+import { paretoFront } from '../../core/study/pareto.ts';
 import type { Failure, Interval, Study } from '../../core/study/study.ts';
 import { type QualityWords, qualityWords } from '../../core/study/words.ts';
 import type { Job } from '../../store/state.ts';
@@ -76,7 +77,14 @@ export function rowsOf(study: Study, jobs: readonly Job[]): Row[] {
 			failure: figures.variant?.failure,
 		};
 	});
-	return rows.map((row) => ({ ...row, front: onFront(row, rows) }));
+	// The front of size against quality; what was not measured on both takes no part.
+	const front = new Set(
+		paretoFront(
+			rows.map((row) => [row.bytes ?? Number.NaN, row.quality ?? Number.NaN]),
+			['min', 'max'],
+		),
+	);
+	return rows.map((row, index) => ({ ...row, front: front.has(index) }));
 }
 
 function qualityCell(figures: ReturnType<typeof figuresOf>, column: string): [number | undefined, string] {
@@ -89,20 +97,6 @@ function qualityCell(figures: ReturnType<typeof figuresOf>, column: string): [nu
 	if (figures.id === 'original') return [Number.POSITIVE_INFINITY, '–'];
 	if (figures.worstSqnrDb === undefined) return [undefined, '–'];
 	return [figures.worstSqnrDb, Number.isFinite(figures.worstSqnrDb) ? `${figures.worstSqnrDb.toFixed(1)} dB` : 'equal'];
-}
-
-/** On the front of size against quality: nothing else is smaller and at least as good, or as small and better. */
-function onFront(row: Row, rows: readonly Row[]): boolean {
-	const { bytes, quality } = row;
-	if (bytes === undefined || quality === undefined) return false;
-	return !rows.some(
-		(other) =>
-			other.bytes !== undefined &&
-			other.quality !== undefined &&
-			other.bytes <= bytes &&
-			other.quality >= quality &&
-			(other.bytes < bytes || other.quality > quality),
-	);
 }
 
 export function sortRows(rows: readonly Row[], key: SortKey, descending: boolean): Row[] {
