@@ -1,5 +1,6 @@
 import type { Model } from '../ir/model.ts';
 import type { SeededRandom } from '../numeric/random.ts';
+import type { CalibrationSet, Compute } from './calibration.ts';
 import type { OptionsOf, OptionsSchema } from './options.ts';
 import type { Probe } from './probe.ts';
 
@@ -54,6 +55,10 @@ export interface PassContext {
 	readonly random: SeededRandom;
 	/** fraction 0..1 of this pass. */
 	progress(fraction: number, detail?: string): void;
+	/** A runtime to measure and compute with. There whenever the pass lists 'engine', 'calibration' or 'labels' in `needs`. */
+	readonly compute?: Compute;
+	/** Sample inputs. There whenever the pass lists 'calibration' or 'labels' in `needs`. */
+	readonly calibration?: CalibrationSet;
 }
 
 /** What a pass found out by measuring: options that it wants changed, and why. */

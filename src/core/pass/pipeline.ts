@@ -3,6 +3,7 @@ import { storedBytes } from '../ir/stored-bytes.ts';
 import { seededRandom } from '../numeric/random.ts';
 import { checkModel } from '../onnx/check.ts';
 import { parseOptions } from './options.ts';
+import type { CalibrationSet, Compute } from './calibration.ts';
 import type { AnyPass, Note, PassReport, PassResult } from './pass.ts';
 import type { Recipe } from './recipe.ts';
 
@@ -10,7 +11,28 @@ export interface PipelineOptions {
 	readonly signal?: AbortSignal;
 	/** Stage in words and fraction 0..1 of the whole recipe. */
 	readonly onProgress?: (fraction: number, stage: string) => void;
+	/** For passes that measure or compute. */
+	readonly compute?: Compute;
+	/** For passes that learn from sample inputs. */
+	readonly calibration?: CalibrationSet;
 }
+
+/** A recipe asks for something that was not given. Said before anything runs. */
+export class MissingNeed extends Error {
+	override readonly name = 'MissingNeed';
+	constructor(
+		readonly pass: string,
+		readonly need: 'calibration' | 'labels' | 'engine',
+	) {
+		super(`${pass} ${needSentences[need]}`);
+	}
+}
+
+const needSentences = {
+	calibration: 'learns from sample inputs. Add some (a few dozen real ones), or --calibration FILE on the command line.',
+	labels: 'needs examples with their right answers. Add a labelled set, or --data FILE on the command line.',
+	engine: 'computes with the runtime, and there is none here.',
+} as const;
 
 /** A pass that threw, or left a graph that breaks ONNX's rules. Names the culprit. */
 export class PassFailed extends Error {
@@ -47,6 +69,12 @@ export async function runRecipe(
 		if (!pass) throw new UnknownPass(step.pass);
 		return { pass, parsed: parseOptions(pass.options, step.options) };
 	});
+	for (const { pass } of known) {
+		const needs = new Set(pass.needs);
+		if (needs.has('calibration') && !options.calibration) throw new MissingNeed(pass.id, 'calibration');
+		if (needs.has('labels') && !(options.calibration && options.calibration.n > 0)) throw new MissingNeed(pass.id, 'labels');
+		if (needs.size > 0 && !options.compute) throw new MissingNeed(pass.id, 'engine');
+	}
 	const already = new Set(checkModel(model).map((problem) => problem.message));
 	const reports: PassReport[] = [];
 	for (const [index, { pass, parsed }] of known.entries()) {
@@ -62,6 +90,8 @@ export async function runRecipe(
 				signal: options.signal,
 				random: seededRandom(recipe.seed).fork(`${index}:${pass.id}`),
 				progress: report,
+				...(options.compute && { compute: options.compute }),
+				...(options.calibration && { calibration: options.calibration }),
 			});
 		} catch (error) {
 			if (options.signal?.aborted) throw error;
