@@ -1,9 +1,12 @@
+import type { CalibrationSet } from '../core/pass/calibration.ts';
 import type { Note, PassReport } from '../core/pass/pass.ts';
-import { runRecipe } from '../core/pass/pipeline.ts';
+import { recipeNeeds, runRecipe } from '../core/pass/pipeline.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import { resolveRecipe } from '../core/pass/resolve.ts';
+import { calibrationSet } from '../data/calibration.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { DataError } from '../data/errors.ts';
+import { engineCompute } from '../engine/compute.ts';
 import { type Engine, EngineError } from '../engine/port.ts';
 import { engineProbe } from '../engine/probe.ts';
 import { passes } from '../passes/registry.ts';
@@ -12,7 +15,7 @@ import { refuseHazards, runOptionHelp, runOptions, startEngine } from './engine.
 import { UsageError, WorkError } from './failure.ts';
 import { openInputs } from './inputs.ts';
 import { type ModelFile, openModel } from './model-file.ts';
-import { recipeFrom, withSettings } from './recipe-argument.ts';
+import { recipeFrom, withBudget, withLimitDrop, withSettings } from './recipe-argument.ts';
 import { modelBytes, runnableBytes } from './runtime-model.ts';
 import { bytesText, msText, printable } from './text.ts';
 import { runsAtAll, type TrialRun, trialRun } from './trial-run.ts';
@@ -22,10 +25,12 @@ import { checkOut, type WrittenVariant, writeVariant } from './variant-file.ts';
 const sparingBytes = 400_000_000;
 /** Examples that passes measure the model on. */
 const probeExamples = 16;
+/** Examples that passes learn from: more cost time and change little. */
+const calibrationExamples = 128;
 
 export const compress: Command = {
 	name: 'compress',
-	usage: 'pare compress MODEL --recipe FILE|PRESET -o OUT [--data FILE]… [--set pass.option=value]… [--no-run]',
+	usage: 'pare compress MODEL --recipe FILE|PRESET -o OUT [--calibration FILE]… [--data FILE]… [--set pass.option=value]… [--no-run]',
 	summary: 'Applies a recipe and writes the result, after running it once.',
 	details: `The same recipe on the same file gives the same bytes as the page, unless --data lets a pass find its options by measuring;
 the recipe that came out of that is in the JSON and gives the same bytes anywhere.
@@ -35,7 +40,11 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 	options: {
 		recipe: { type: 'string', short: 'r' },
 		output: { type: 'string', short: 'o' },
+		calibration: { type: 'string', multiple: true },
+		'calibration-limit': { type: 'string' },
 		data: { type: 'string', multiple: true },
+		'limit-drop': { type: 'string' },
+		budget: { type: 'string' },
 		set: { type: 'string', multiple: true },
 		'no-run': { type: 'boolean' },
 		...runOptions,
@@ -44,6 +53,10 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 		['-r, --recipe FILE|PRESET', 'what to do'],
 		['-o, --output OUT', 'the .onnx file to write; weights over 2 GB go to weights.data beside it'],
 		['--data FILE', 'inputs to measure on: .npz, .npy, IDX, pictures, a zip or folder of them; may be repeated'],
+		['--calibration FILE', 'inputs to learn from (ranges, rounding, refit): as --data; not the ones that the result is judged on'],
+		['--calibration-limit N', `at most this many of them, spread over all; default ${calibrationExamples}`],
+		['--limit-drop POINTS', 'most accuracy that may be lost, in points, for recipes that search'],
+		['--budget METRIC=CHANGE', 'how much to cut, e.g. macs=-25% or bytes=-50%, for recipes that prune to a budget'],
 		['--set PASS.OPTION=VALUE', 'changes an option of the recipe; may be repeated'],
 		['--no-run', 'keep the result without having run it'],
 		...runOptionHelp,
@@ -56,7 +69,11 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 		if (path === undefined || more.length > 0) throw new UsageError('compress takes one model.');
 		if (recipeArgument === undefined) throw new UsageError('compress needs --recipe.', 'Run "pare presets" for the names of recipes.');
 		if (out === undefined) throw new UsageError('compress needs -o, the file to write.');
-		const asked = withSettings(await recipeFrom(recipeArgument), args.texts('set'));
+		let asked = withSettings(await recipeFrom(recipeArgument), args.texts('set'));
+		const limitDrop = args.text('limit-drop');
+		if (limitDrop !== undefined) asked = withLimitDrop(asked, limitDrop);
+		const budget = args.text('budget');
+		if (budget !== undefined) asked = withBudget(asked, budget);
 		const file = await openModel(path, {
 			whole: true,
 			signal,
@@ -74,34 +91,54 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 async function compressFile(context: CommandContext, file: ModelFile, asked: Recipe, out: string) {
 	const { args, signal, terminal, keeper } = context;
 	const data = args.texts('data');
+	const calibrationFiles = args.texts('calibration');
+	const needs = recipeNeeds(asked, passes);
+	const learns = needs.has('calibration') || needs.has('labels');
 	const run = !args.flag('no-run');
 	const original = modelBytes(file.path, file.external);
-	if (data.length > 0 || (run && file.byteLength <= runnableBytes)) {
+	if (data.length > 0 || needs.size > 0 || (run && file.byteLength <= runnableBytes)) {
 		await refuseHazards(file.model, file.path, context, 'Give --yes to run it all the same, or --no-run to keep the result untried.');
 	}
 	let engine: Engine | undefined;
 	let inputs: Dataset | undefined;
+	let calibration: CalibrationSet | undefined;
 	let recipe = asked;
 	let resolved: readonly Note[] = [];
+	if ((data.length > 0 || needs.size > 0) && file.byteLength > runnableBytes) {
+		throw new WorkError(
+			`The model has ${bytesText(file.byteLength)}: too large for the runtime here, so nothing can be measured.`,
+			'memory',
+			needs.size > 0 ? 'Choose a recipe that needs no sample inputs.' : 'Leave --data out.',
+		);
+	}
 	if (data.length > 0) {
-		if (file.byteLength > runnableBytes) {
-			throw new WorkError(
-				`The model has ${bytesText(file.byteLength)}: too large for the runtime here, so nothing can be measured on --data.`,
-				'memory',
-				'Leave --data out.',
-			);
-		}
 		engine = await startEngine(context);
 		inputs = await openInputs({ engine, model: file.model, bytes: original, data, signal, terminal });
 		const onProgress = (fraction: number): void => terminal.progress(fraction, 'Measuring on the inputs');
 		const probe = engineProbe(file.model, { engine, examples: inputs, limit: probeExamples, signal, onProgress });
 		({ recipe, notes: resolved } = await resolveRecipe(asked, file.model, probe, passes));
 	}
+	if (needs.size > 0) engine ??= await startEngine(context);
+	if (learns && engine) {
+		const given = calibrationFiles.length > 0 ? calibrationFiles : data;
+		if (given.length > 0) {
+			const examples =
+				calibrationFiles.length === 0 && inputs
+					? inputs
+					: await openInputs({ engine, model: file.model, bytes: original, data: given, signal, terminal });
+			calibration = calibrationSet(examples, args.count('calibration-limit', 1) ?? calibrationExamples);
+		}
+	}
 	// Measuring leaves its traces in the graph: the recipe runs on the model as it lies in the file.
-	const fresh = data.length > 0 ? await openModel(file.path, { whole: true, signal }) : file;
+	const fresh = data.length > 0 || calibration ? await openModel(file.path, { whole: true, signal }) : file;
 	let written: WrittenVariant | undefined;
 	try {
-		const report = await runRecipe(fresh.model, recipe, passes, { signal, onProgress: (share, stage) => terminal.progress(share, stage) });
+		const report = await runRecipe(fresh.model, recipe, passes, {
+			signal,
+			onProgress: (share, stage) => terminal.progress(share, stage),
+			...(engine && { compute: engineCompute(engine) }),
+			...(calibration && { calibration }),
+		});
 		const onProgress = (fraction: number): void => terminal.progress(fraction, 'Computing and writing weights');
 		written = await writeVariant(fresh.model, { input: fresh, out, signal, onProgress, keeper });
 		const tooLarge = written.byteLength > runnableBytes || file.byteLength > runnableBytes;
@@ -113,8 +150,8 @@ async function compressFile(context: CommandContext, file: ModelFile, asked: Rec
 		await written.keep();
 		const untried = trial ? undefined : run ? 'too-large' : 'no-run';
 		return {
-			document: documentOf({ file, out, recipe, resolved, report, written, trial, untried }),
-			text: textOf({ file, out, recipe, resolved, report, written, trial, untried }),
+			document: documentOf({ file, out, recipe, resolved, calibration, report, written, trial, untried }),
+			text: textOf({ file, out, recipe, resolved, calibration, report, written, trial, untried }),
 		};
 	} finally {
 		await written?.discard();
@@ -169,13 +206,14 @@ interface Finished {
 	readonly out: string;
 	readonly recipe: Recipe;
 	readonly resolved: readonly Note[];
+	readonly calibration: CalibrationSet | undefined;
 	readonly report: readonly PassReport[];
 	readonly written: WrittenVariant;
 	readonly trial: TrialRun | undefined;
 	readonly untried: 'no-run' | 'too-large' | undefined;
 }
 
-function documentOf({ file, out, recipe, resolved, report, written, trial, untried }: Finished): unknown {
+function documentOf({ file, out, recipe, resolved, calibration, report, written, trial, untried }: Finished): unknown {
 	return {
 		model: { path: file.path, bytes: file.byteLength },
 		output: {
@@ -188,13 +226,14 @@ function documentOf({ file, out, recipe, resolved, report, written, trial, untri
 		bytesAfter: written.byteLength,
 		recipe,
 		resolved,
+		...(calibration && { calibration: { n: calibration.n, hash: calibration.hash, synthetic: calibration.synthetic } }),
 		passes: report,
 		run: trial ?? null,
 		...(untried && { untried }),
 	};
 }
 
-function textOf({ file, out, resolved, report, written, trial, untried }: Finished): string {
+function textOf({ file, out, resolved, calibration, report, written, trial, untried }: Finished): string {
 	const times = file.byteLength / written.byteLength;
 	const size = times >= 1 ? `${times.toFixed(2)} times smaller` : `${(1 / times).toFixed(2)} times larger`;
 	const lines: string[] = [];
@@ -203,6 +242,7 @@ function textOf({ file, out, resolved, report, written, trial, untried }: Finish
 		lines.push(...groupedNotes(pass.notes).map((line) => `  ${line}`));
 	}
 	if (report.length === 0) lines.push('The recipe has no steps: the file is a copy.');
+	if (calibration) lines.push(`Learnt from ${calibration.n} sample inputs.`);
 	if (resolved.length > 0) lines.push('Found on the inputs:', ...groupedNotes(resolved).map((line) => `  ${line}`));
 	lines.push(
 		`${bytesText(file.byteLength)} -> ${bytesText(written.byteLength)} (${file.byteLength} -> ${written.byteLength} bytes, ${size})`,

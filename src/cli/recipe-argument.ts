@@ -62,6 +62,43 @@ export function withSettings(recipe: Recipe, settings: readonly string[]): Recip
 	return steps === recipe.steps ? recipe : { ...recipe, steps };
 }
 
+/** Sets the accuracy that may be lost, in points, on every step that has such a limit. Throws UsageError. */
+export function withLimitDrop(recipe: Recipe, text: string): Recipe {
+	const points = Number(text);
+	if (text.trim() === '' || !Number.isFinite(points) || points < 0) {
+		throw new UsageError(`--limit-drop takes a number of points, not "${text}".`, 'For example --limit-drop 0.5.');
+	}
+	return withOption(recipe, 'limitDrop', points, `--limit-drop ${text}`);
+}
+
+const budgetKeys = { macs: 'macsChange', bytes: 'bytesChange', ms: 'msChange' } as const;
+
+/** Sets how much is to be cut (`macs=-25%`) on every step that prunes to a budget. Throws UsageError. */
+export function withBudget(recipe: Recipe, text: string): Recipe {
+	const match = /^(macs|bytes|ms)=(-?\d+(?:\.\d+)?)(%?)$/.exec(text.trim());
+	const change = match ? Number(match[2]) / (match[3] ? 100 : 1) : Number.NaN;
+	if (!match || !(change < 0 && change > -1)) {
+		throw new UsageError(`--budget takes a metric and a change, not "${text}".`, 'For example --budget macs=-25% or --budget bytes=-50%.');
+	}
+	return withOption(recipe, budgetKeys[match[1] as keyof typeof budgetKeys], change, `--budget ${text}`);
+}
+
+/** Sets one option on every step whose pass has it. */
+function withOption(recipe: Recipe, key: string, value: unknown, flag: string): Recipe {
+	let found = false;
+	const steps = recipe.steps.map((step) => {
+		const pass = passes.get(step.pass);
+		if (step.off || !pass || !describeOptions(pass.options).some((field) => field.key === key)) return step;
+		found = true;
+		const options = { ...step.options, [key]: value };
+		parseOptions(pass.options, options);
+		return { ...step, options };
+	});
+	if (!found)
+		throw new UsageError(`${flag}: no step of this recipe has such an option.`, 'Run "pare passes" for the options of each pass.');
+	return { ...recipe, steps };
+}
+
 function settingValue(pass: AnyPass, key: string, value: string, setting: string): unknown {
 	const fields = describeOptions(pass.options);
 	const field = fields.find((entry) => entry.key === key);

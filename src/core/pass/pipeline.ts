@@ -2,8 +2,8 @@ import type { Model } from '../ir/model.ts';
 import { storedBytes } from '../ir/stored-bytes.ts';
 import { seededRandom } from '../numeric/random.ts';
 import { checkModel } from '../onnx/check.ts';
-import { parseOptions } from './options.ts';
 import type { CalibrationSet, Compute } from './calibration.ts';
+import { parseOptions } from './options.ts';
 import type { AnyPass, Note, PassReport, PassResult } from './pass.ts';
 import type { Recipe } from './recipe.ts';
 
@@ -33,6 +33,18 @@ const needSentences = {
 	labels: 'needs examples with their right answers. Add a labelled set, or --data FILE on the command line.',
 	engine: 'computes with the runtime, and there is none here.',
 } as const;
+
+/** What the steps of a recipe that run ask for. Throws UnknownPass. */
+export function recipeNeeds(recipe: Recipe, registry: ReadonlyMap<string, AnyPass>): ReadonlySet<AnyPass['needs'][number]> {
+	const needs = new Set<AnyPass['needs'][number]>();
+	for (const step of recipe.steps) {
+		if (step.off) continue;
+		const pass = registry.get(step.pass);
+		if (!pass) throw new UnknownPass(step.pass);
+		for (const need of pass.needs) needs.add(need);
+	}
+	return needs;
+}
 
 /** A pass that threw, or left a graph that breaks ONNX's rules. Names the culprit. */
 export class PassFailed extends Error {

@@ -1,0 +1,26 @@
+import type { CalibrationSet } from '../core/pass/calibration.ts';
+import { spreadIndices } from '../core/study/examples.ts';
+import type { Dataset } from './dataset.ts';
+
+/** Examples of a set as sample inputs for passes: at most `limit`, spread over the set, always the same ones. */
+export function calibrationSet(dataset: Dataset, limit: number): CalibrationSet {
+	return chosenExamples(dataset, spreadIndices(dataset.n, limit));
+}
+
+/** These examples of a set, in this order, as sample inputs for passes. */
+export function chosenExamples(dataset: Dataset, indices: readonly number[]): CalibrationSet {
+	const all = indices.length === dataset.n;
+	return {
+		n: indices.length,
+		// Which examples they are is part of what is learnt from them.
+		hash: all ? dataset.facts.hash : `${dataset.facts.hash}:${indices.join(',')}`,
+		synthetic: dataset.facts.kind === 'synthetic',
+		...(dataset.batchAxes && { batchAxes: dataset.batchAxes }),
+		...(dataset.classNames && { classNames: dataset.classNames }),
+		example: (index, signal) => {
+			const at = indices[index];
+			if (at === undefined) throw new RangeError(`There is no sample input ${index}: there are ${indices.length}.`);
+			return dataset.example(at, signal);
+		},
+	};
+}
