@@ -7,7 +7,7 @@ import type { ModelFiles, NamedBlob } from '../workers/protocol.ts';
 import type { Context, OpenStudy } from './context.ts';
 import type { Studies } from './studies.ts';
 import { referenceTarget } from './work/plan.ts';
-import { engineKey } from './work/runner.ts';
+import { engineKey } from './work/subject.ts';
 
 const minute = 60_000;
 const syntheticSeed = 1;

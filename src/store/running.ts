@@ -1,4 +1,5 @@
 import type { AnyPass, Family } from '../core/pass/pass.ts';
+import { recipeNeeds } from '../core/pass/pipeline.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { StudyEvent } from '../core/study/events.ts';
 import { variantId } from '../core/study/identity.ts';
@@ -33,6 +34,14 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 		return false;
 	};
 
+	/** What is learnt from other inputs is another variant. */
+	const learntFrom = (recipe: Recipe, passes: ReadonlyMap<string, AnyPass>): string | undefined => {
+		// A step that this version does not know fails when it is run, and says so there.
+		if (recipe.steps.some((step) => !step.off && !passes.has(step.pass))) return undefined;
+		const needs = recipeNeeds(recipe, passes);
+		return needs.has('calibration') || needs.has('labels') ? get().study?.dataset?.hash : undefined;
+	};
+
 	return {
 		async runRecipes(recipes) {
 			if (refuse()) return;
@@ -42,7 +51,7 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 			const asked: { readonly id: Hash; readonly recipe: Recipe }[] = [];
 			for (const recipe of recipes) {
 				if (!recipe.steps.some((step) => !step.off)) get().toast('This recipe has no step to run.', 'error');
-				else asked.push({ id: await variantId(model, recipe, passes), recipe });
+				else asked.push({ id: await variantId(model, recipe, passes, learntFrom(recipe, passes)), recipe });
 			}
 			// From here on nothing waits: all variants and the first step appear at once.
 			if (get().study?.model.hash !== model) return;

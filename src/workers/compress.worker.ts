@@ -15,16 +15,22 @@ import { openModel, totalBytes } from './sources.ts';
 
 /** Reading and changing the graph is quick; computing and writing the weights is the work. */
 const passShare = 0.25;
+/** Passes that run the model take most of the time. */
+const learnShare = 0.9;
 
 async function inspect({ files }: Parameters<CompressMethods['inspect']>[0], call: Call): Promise<ReturnType<CompressMethods['inspect']>> {
 	const model = await openModel(files, (fraction) => call.progress(fraction, 'Reading the structure'));
 	return summarize(model, { fileName: files.name, byteLength: totalBytes(files) });
 }
 
-async function compress({ files, recipe, job }: CompressArgs, call: Call): Promise<CompressResult> {
+async function compress({ files, recipe, job, learn }: CompressArgs, call: Call): Promise<CompressResult> {
 	const model = await openModel(files);
+	// The runtime and the readers come only with recipes that ask for them.
+	const learnt = learn && (await (await import('./learn.ts')).learning(learn, call));
+	const share = learn ? learnShare : passShare;
 	const report = await runRecipe(model, recipe, passes, {
-		onProgress: (fraction, stage) => call.progress(fraction * passShare, stage),
+		...learnt,
+		onProgress: (fraction, stage) => call.progress(fraction * share, stage),
 	});
 	// An untouched model with external data would be written as a reference to files that the variant does not own.
 	const keepsFiles = !model.touched && externalLocations(model).length > 0;
@@ -41,7 +47,7 @@ async function compress({ files, recipe, job }: CompressArgs, call: Call): Promi
 		const [main, data] = outputs as [Output, Output?];
 		await writePlan(plan, main, {
 			externalSink: data,
-			onProgress: (fraction) => call.progress(passShare + fraction * (1 - passShare), 'Computing and writing weights'),
+			onProgress: (fraction) => call.progress(share + fraction * (1 - share), 'Computing and writing weights'),
 		});
 		finished = [];
 		for (const output of outputs) finished.push(await output.finish());

@@ -2,10 +2,13 @@ import type { PassReport } from '../core/pass/pass.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { Hash, LayerFacts, ModelFacts, ModelIdentity, Study } from '../core/study/study.ts';
 import type { LoadedStudy, StudySummary } from '../platform/documents.ts';
-import type { EngineMethods } from './engine-protocol.ts';
+import type { EngineMethods, EngineSubject } from './engine-protocol.ts';
 
-/** Kinds of worker: `compress` runs passes, `engine` runs models, `disk` hashes, copies, packs and reads studies. */
-export type Kind = 'compress' | 'engine' | 'disk';
+/**
+ * Kinds of worker: `compress` runs passes, `learn` runs passes that need a runtime (the same program, one at a time), `engine` runs
+ * models, `disk` hashes, copies, packs and reads studies.
+ */
+export type Kind = 'compress' | 'learn' | 'engine' | 'disk';
 
 export interface NamedBlob {
 	/** Name as dropped, folders included where known. */
@@ -31,6 +34,8 @@ export interface CompressArgs {
 	readonly recipe: Recipe;
 	/** Folder under tmp/; a name that no other job has. */
 	readonly job: string;
+	/** For recipes whose passes measure or learn: the original with its inputs, and which of them are theirs. */
+	readonly learn?: EngineSubject & { readonly calibration: readonly number[] };
 }
 
 export interface CompressResult {
@@ -89,6 +94,7 @@ export type SniffedFile =
 
 export interface Methods {
 	readonly compress: CompressMethods;
+	readonly learn: CompressMethods;
 	readonly engine: EngineMethods;
 	readonly disk: DiskMethods;
 }

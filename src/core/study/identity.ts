@@ -13,11 +13,16 @@ export async function hashText(text: string): Promise<Hash> {
 /**
  * The name of a variant before it exists: what it is made from (model bytes, steps that run with their options, seed) and what makes it
  * (version of each pass). Recipes that differ only in name or in switched-off steps are one variant. A pass that this version does not
- * know counts as version 0.
+ * know counts as version 0. `learntFrom` names the sample inputs, for recipes whose passes learn from some.
  */
-export async function variantId(modelHash: Hash, recipe: Recipe, registry: ReadonlyMap<string, Pick<AnyPass, 'version'>>): Promise<Hash> {
+export async function variantId(
+	modelHash: Hash,
+	recipe: Recipe,
+	registry: ReadonlyMap<string, Pick<AnyPass, 'version'>>,
+	learntFrom?: string,
+): Promise<Hash> {
 	const versions = recipe.steps.filter((step) => !step.off).map((step) => registry.get(step.pass)?.version ?? 0);
-	return hashText(canonicalJson({ model: modelHash, recipe: canonicalRecipe(recipe), versions }));
+	return hashText(canonicalJson({ model: modelHash, recipe: canonicalRecipe(recipe), versions, learntFrom }));
 }
 
 /**

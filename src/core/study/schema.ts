@@ -91,6 +91,7 @@ const variant = z.strictObject({
 	operators: z.optional(list(z.strictObject({ op: name, count }), 10_000)),
 	layers: z.optional(list(layer, 1000)),
 	report: list(report, 64),
+	learntFrom: z.optional(z.strictObject({ dataset: text(10_000), n: count, synthetic: z.boolean() })),
 	failure: z.optional(failure),
 	createdAt: time,
 });

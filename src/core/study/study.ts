@@ -102,6 +102,8 @@ export interface Variant {
 	readonly operators?: readonly { readonly op: string; readonly count: number }[];
 	readonly layers?: readonly LayerFacts[];
 	readonly report: readonly PassReport[];
+	/** The sample inputs that its passes learnt from, where they did. */
+	readonly learntFrom?: { readonly dataset: string; readonly n: number; readonly synthetic: boolean };
 	readonly failure?: Failure;
 	readonly createdAt: string;
 }

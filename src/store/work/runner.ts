@@ -1,23 +1,14 @@
-import type { Note } from '../../core/pass/pass.ts';
-import type { Recipe } from '../../core/pass/recipe.ts';
-import type { Failure, Hash, Run, Target, Variant } from '../../core/study/study.ts';
-import type { Outputs } from '../../engine/outputs.ts';
-import type { Feeds } from '../../engine/port.ts';
-import { variantDataName, variantFiles } from '../../platform/artifacts.ts';
-import type { EngineSubject, MeasuredFile } from '../../workers/engine-protocol.ts';
-import { CallFailed, toFailure } from '../../workers/failure.ts';
-import type { ModelFiles } from '../../workers/protocol.ts';
+import type { Failure, Hash, Target, Variant } from '../../core/study/study.ts';
+import { toFailure } from '../../workers/failure.ts';
 import type { Progress } from '../../workers/serve.ts';
 import type { Context, OpenStudy } from '../context.ts';
 import type { Job } from '../state.ts';
+import { createMaker } from './making.ts';
+import { createMeasurer } from './measuring.ts';
 import { plan, referenceTarget, type Task, taskId, taskVariants } from './plan.ts';
 import { cancelled, cancelledFailure, failedEvaluation, failedRun, taskTitle } from './words.ts';
 
 const keptJobs = 60;
-const weighAtOnceBytes = 300_000_000;
-const minute = 60_000;
-/** Time for the rounds of all models on one target; slow backends take more to reach the fewest rounds. */
-const benchmarkBudgetMs = 4_000;
 
 interface Running {
 	readonly task: Task;
@@ -42,8 +33,8 @@ export function createRunner(context: Context): Runner {
 	/** What runs, by task id. Writing and comparing go side by side; measuring is alone. */
 	const running = new Map<string, Running>();
 	const alone = new Set<string>();
-	let weighing: Promise<void> = Promise.resolve();
-	const heavy: Variant[] = [];
+	const maker = createMaker(context);
+	const measurer = createMeasurer(context, alone, maker.weighed);
 	/** Variants whose file was gone once and that were made again: not twice. */
 	const remade = new Set<string>();
 
@@ -106,7 +97,7 @@ export function createRunner(context: Context): Runner {
 		}
 		if (planned.length > 0 || running.size > 0) return;
 		showJobs();
-		for (const variant of heavy.splice(0)) void weigh(variant);
+		maker.weighHeavy();
 	};
 
 	const mayStart = (task: Task): boolean => {
@@ -131,14 +122,14 @@ export function createRunner(context: Context): Runner {
 		try {
 			if (task.kind === 'compress') {
 				try {
-					await compress(task.variant, open, abort.signal, progress);
+					await maker.compress(task.variant, open, abort.signal, progress);
 				} catch (error) {
 					// Variants that the person removed make room first.
 					if (toFailure(error).code !== 'storage-full' || !(await context.freeRemoved())) throw error;
-					await compress(task.variant, open, abort.signal, progress);
+					await maker.compress(task.variant, open, abort.signal, progress);
 				}
-			} else if (task.kind === 'evaluate') await evaluate(task.variant, open, abort.signal, progress);
-			else await benchmark(task.target, task.variants, open, abort.signal, progress);
+			} else if (task.kind === 'evaluate') await measurer.evaluate(task.variant, open, abort.signal, progress);
+			else await measurer.benchmark(task.target, task.variants, open, abort.signal, progress);
 		} catch (error) {
 			const failure = abort.signal.aborted ? cancelledFailure : toFailure(error);
 			end = failure.code === 'cancelled' ? { state: 'cancelled' } : { state: 'failed', failure };
@@ -170,257 +161,6 @@ export function createRunner(context: Context): Runner {
 		if (times < 3) return;
 		alone.clear();
 		await recordFailure(task, { code: 'bug', message: 'This step ended without a result.', detail: key });
-	};
-
-	const compress = async (id: Hash, open: OpenStudy, signal: AbortSignal, onProgress: (p: Progress) => void): Promise<void> => {
-		const variant = get().study?.variants.find((entry) => entry.id === id);
-		if (!variant || !open.model) return;
-		const { recipe, notes } = await resolved(variant.recipe, open, signal, onProgress);
-		const result = await services.host.call(
-			'compress',
-			'compress',
-			{ files: open.model, recipe, job: `${context.tab}-${context.nextId()}` },
-			{ signal, onProgress, input: id, deadlineMs: 60 * minute },
-		);
-		if (result.held) context.held.set(result.file, result.held);
-		// The person may have renamed it meanwhile.
-		const current = get().study?.variants.find((entry) => entry.id === id);
-		if (!current || context.open !== open) return;
-		const { file, bytes, parameters, operators, layers, report: passReports } = result;
-		const [first, ...others] = passReports;
-		const report = first && notes.length > 0 ? [{ ...first, notes: [...notes, ...first.notes] }, ...others] : passReports;
-		const written: Variant = { ...current, recipe, file, sizes: { bytes }, parameters, operators, layers, report };
-		await context.commit({ type: 'variant', variant: written }, 'stored');
-		if (bytes <= weighAtOnceBytes) {
-			const before = weighing;
-			weighing = before.then(() => weigh(written));
-		} else heavy.push(written);
-	};
-
-	/** Some passes look at the original on the inputs first; what they found becomes part of the recipe, so that it gives these bytes anywhere. */
-	const resolved = async (
-		recipe: Recipe,
-		open: OpenStudy,
-		signal: AbortSignal,
-		onProgress: (p: Progress) => void,
-	): Promise<{ readonly recipe: Recipe; readonly notes: readonly Note[] }> => {
-		const dataset = get().study?.dataset;
-		const { passes } = await import('../../passes/registry.ts');
-		const asks = recipe.steps.some((step) => !step.off && passes.get(step.pass)?.resolve);
-		if (!asks || !dataset || !open.inputs) return { recipe, notes: [] };
-		try {
-			return await services.host.call(
-				'engine',
-				'resolve',
-				{ ...subject(open, referenceTarget), recipe },
-				{ signal, onProgress, key: engineKey(referenceTarget), deadlineMs: 10 * minute },
-			);
-		} catch (error) {
-			if (signal.aborted) throw error;
-			const { message } = toFailure(error);
-			return { recipe, notes: [{ level: 'warn', reason: `The original could not be measured before this step: ${message}` }] };
-		}
-	};
-
-	/** Transferred size and zeros: worth knowing, never a reason to fail. */
-	const weigh = async (variant: Variant): Promise<void> => {
-		const { open } = context;
-		if (!open) return;
-		try {
-			const files = await filesOf(variant.id, open);
-			const data = files.external[0]?.blob;
-			const { gzip, brotli, nonZeros } = await services.host.call(
-				'disk',
-				'weigh',
-				{ blob: files.model, ...(data && { data }) },
-				{ signal: open.closing.signal, input: variant.id },
-			);
-			const current = get().study?.variants.find((entry) => entry.id === variant.id);
-			if (!current || context.open !== open || get().readOnly) return;
-			const sizes = {
-				bytes: files.model.size + (data?.size ?? 0),
-				...(gzip !== undefined && { gzip }),
-				...(brotli !== undefined && { brotli }),
-			};
-			await context.commit({ type: 'variant', variant: { ...current, sizes, ...(nonZeros !== undefined && { nonZeros }) } });
-		} catch {
-			// The size on disk is known; the rest stays unknown.
-		}
-	};
-
-	const filesOf = async (id: Hash | 'original', open: OpenStudy): Promise<MeasuredFile['files']> => {
-		if (!open.model) throw new Error('The model is not here.');
-		if (id === 'original') return open.model;
-		const variant = get().study?.variants.find((entry) => entry.id === id);
-		const root = await context.storage();
-		const stored = variant?.file && (root ? await variantFiles(root, variant.file) : context.held.get(variant.file));
-		if (!variant || !stored) {
-			const gone = new Error('The file of this variant is not stored any more.') as Error & { code: string };
-			gone.code = 'file-gone';
-			throw gone;
-		}
-		return {
-			name: `${variant.name}.onnx`,
-			model: stored.model,
-			external: stored.data ? [{ name: variantDataName, blob: stored.data }] : [],
-		};
-	};
-
-	const subject = (open: OpenStudy, target: Target): EngineSubject => {
-		const { study, settings } = get();
-		if (!study || !open.model || !open.inputs) throw cancelled();
-		return {
-			target,
-			modelHash: study.model.hash,
-			original: open.model,
-			inputs: open.inputs,
-			maxExamples: settings.maxExamples,
-			memoryBudgetBytes: settings.memoryBudgetBytes,
-		};
-	};
-
-	const evaluate = async (
-		id: Hash | 'original',
-		open: OpenStudy,
-		signal: AbortSignal,
-		onProgress: (p: Progress) => void,
-	): Promise<void> => {
-		const dataset = get().study?.dataset;
-		if (!dataset) return;
-		const files = await filesOf(id, open);
-		const { evaluation, reference } = await services.host.call(
-			'engine',
-			'evaluate',
-			{ ...subject(open, referenceTarget), variant: { id, files }, dataset },
-			{ signal, onProgress, input: id, key: engineKey(referenceTarget), deadlineMs: 30 * minute },
-		);
-		if (context.open !== open) return;
-		if (reference) context.references.set(id, reference);
-		await context.commit({ type: 'evaluation', evaluation }, 'stored');
-	};
-
-	const benchmark = async (
-		target: Target,
-		ids: readonly (Hash | 'original')[],
-		open: OpenStudy,
-		signal: AbortSignal,
-		onProgress: (p: Progress) => void,
-	): Promise<void> => {
-		await weighing;
-		await untilVisible(signal, onProgress);
-		// What is asked of the reference target comes first, so that workers change once.
-		const feeds = await feedsOf(open, signal);
-		const originalReference = await referenceOf({ id: 'original', files: open.model as ModelFiles }, target, open, signal);
-		const variants: (MeasuredFile & { readonly reference?: Outputs })[] = [];
-		for (const id of ids) {
-			const files = await filesOf(id, open);
-			const reference = await referenceOf({ id, files }, target, open, signal);
-			variants.push({ id, files, ...(reference && { reference }) });
-		}
-		const caveats: string[] = [];
-		let hidden = false;
-		const unwatch = services.onVisibility((visible) => {
-			hidden ||= !visible;
-		});
-		let runs: readonly Run[];
-		let unfinished: readonly (Hash | 'original')[];
-		const { rounds, memoryBudgetBytes } = get().settings;
-		try {
-			({ runs, unfinished } = await services.host.call(
-				'engine',
-				'benchmark',
-				{
-					target,
-					original: open.model as ModelFiles,
-					...(originalReference && { originalReference }),
-					variants,
-					feeds,
-					rounds,
-					budgetMs: benchmarkBudgetMs,
-					memoryBudgetBytes: memoryBudgetBytes / 5,
-				},
-				{
-					signal,
-					onProgress,
-					input: `${target.backend}${target.threads}:${ids.join()}`,
-					key: engineKey(target),
-					deadlineMs: (2 + 3 * ids.length) * minute,
-				},
-			));
-		} finally {
-			unwatch();
-		}
-		if (hidden) caveats.push('The tab was hidden while this was measured; browsers slow hidden tabs down.');
-		if (!services.isolated()) caveats.push('The page was not isolated: one thread, and times in steps of 0.1 ms.');
-		if (context.open !== open) return;
-		for (const run of runs) {
-			const said = new Set([...run.caveats, ...caveats]);
-			await context.commit({ type: 'run', run: { ...run, caveats: [...said] } }, 'stored');
-		}
-		if (unfinished.length === 0) return;
-		// The runtime broke down on the way: the others are measured in a fresh worker, each for itself.
-		services.host.end('engine');
-		const left = ids.filter((id) => unfinished.includes(id) && !runs.some((run) => run.variant === id));
-		if (left.length === ids.length && ids.length === 1) {
-			throw new CallFailed({ code: 'unavailable', message: 'The runtime broke down before this model was measured.' });
-		}
-		for (const id of left) alone.add(id);
-	};
-
-	/** The inputs that are timed. Opened on the reference target, where every model of the study runs first. */
-	const feedsOf = async (open: OpenStudy, signal: AbortSignal): Promise<Feeds> => {
-		const dataset = get().study?.dataset?.hash ?? '';
-		if (context.feeds?.dataset !== dataset) {
-			const feeds = await services.host.call('engine', 'feeds', subject(open, referenceTarget), {
-				signal,
-				input: `feeds:${dataset}`,
-				key: engineKey(referenceTarget),
-				deadlineMs: 10 * minute,
-			});
-			context.feeds = { dataset, feeds };
-		}
-		return context.feeds.feeds;
-	};
-
-	/** What the model says on the reference target. A model that does not run there is measured without it. */
-	const referenceOf = async (variant: MeasuredFile, target: Target, open: OpenStudy, signal: AbortSignal): Promise<Outputs | undefined> => {
-		const known = context.references.get(variant.id);
-		if (known || engineKey(target) === engineKey(referenceTarget)) return known;
-		const evaluation = get().study?.evaluations.find((entry) => entry.variant === variant.id);
-		if (!evaluation || evaluation.failure) return undefined;
-		try {
-			const outputs = await services.host.call(
-				'engine',
-				'reference',
-				{ ...subject(open, referenceTarget), variant },
-				{ signal, input: variant.id, key: engineKey(referenceTarget), deadlineMs: 5 * minute },
-			);
-			if (outputs) context.references.set(variant.id, outputs);
-			return outputs ?? undefined;
-		} catch (error) {
-			if (signal.aborted) throw error;
-			return undefined;
-		}
-	};
-
-	const untilVisible = async (signal: AbortSignal, onProgress: (p: Progress) => void): Promise<void> => {
-		if (services.visible()) return;
-		onProgress({ stage: 'Waiting until this tab is shown: browsers slow hidden tabs down' });
-		await new Promise<void>((resolve, reject) => {
-			const stop = services.onVisibility((visible) => {
-				if (!visible) return;
-				stop();
-				resolve();
-			});
-			signal.addEventListener(
-				'abort',
-				() => {
-					stop();
-					reject(signal.reason);
-				},
-				{ once: true },
-			);
-		});
 	};
 
 	/** Keeps the failure with what failed, so that a reload does not try for ever. */
@@ -500,15 +240,10 @@ export function createRunner(context: Context): Runner {
 			context.wanted.clear();
 			context.references.clear();
 			context.feeds = undefined;
-			heavy.length = 0;
+			maker.reset();
 			set({ jobs: [] });
 		},
 	};
-}
-
-/** The engine worker is bound to a target. */
-export function engineKey(target: Target): string {
-	return `${target.backend}:${target.threads}`;
 }
 
 function canRun(target: Target, capabilities: ReturnType<Context['get']>['capabilities']): boolean {

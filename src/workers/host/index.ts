@@ -10,6 +10,8 @@ export function browserHost(): Host {
 		switch (kind) {
 			case 'compress':
 				return new Worker(new URL('../compress.worker.ts', import.meta.url), { type: 'module', name: 'compress' });
+			case 'learn':
+				return new Worker(new URL('../compress.worker.ts', import.meta.url), { type: 'module', name: 'learn' });
 			case 'engine':
 				return new Worker(new URL('../engine.worker.ts', import.meta.url), { type: 'module', name: 'engine' });
 			case 'disk':
@@ -21,6 +23,8 @@ export function browserHost(): Host {
 		locks: navigator.locks as LockManager | undefined,
 		kinds: {
 			compress: { max: 2, idleMs: 30_000, silenceMs: 60_000 },
+			// Heavy algebra runs for long without a word: cancel and the deadline watch it.
+			learn: { max: 1, idleMs: 30_000 },
 			engine: { max: 1, idleMs: 120_000 },
 			disk: { max: 2, idleMs: 60_000, silenceMs: 60_000 },
 		},

@@ -1,0 +1,43 @@
+import type { Hash, Target } from '../../core/study/study.ts';
+import { variantDataName, variantFiles } from '../../platform/artifacts.ts';
+import type { EngineSubject, MeasuredFile } from '../../workers/engine-protocol.ts';
+import type { Context, OpenStudy } from '../context.ts';
+import { cancelled } from './words.ts';
+
+/** The engine worker is bound to a target. */
+export function engineKey(target: Target): string {
+	return `${target.backend}:${target.threads}`;
+}
+
+/** What every call to the engine says of the open study. Throws the cancellation where it is not open any more. */
+export function engineSubject({ get }: Context, open: OpenStudy, target: Target): EngineSubject {
+	const { study, settings } = get();
+	if (!study || !open.model || !open.inputs) throw cancelled();
+	return {
+		target,
+		modelHash: study.model.hash,
+		original: open.model,
+		inputs: open.inputs,
+		maxExamples: settings.maxExamples,
+		memoryBudgetBytes: settings.memoryBudgetBytes,
+	};
+}
+
+/** The stored file of a variant. Throws with code `file-gone` where it is not there any more. */
+export async function filesOf({ get, storage, held }: Context, id: Hash | 'original', open: OpenStudy): Promise<MeasuredFile['files']> {
+	if (!open.model) throw new Error('The model is not here.');
+	if (id === 'original') return open.model;
+	const variant = get().study?.variants.find((entry) => entry.id === id);
+	const root = await storage();
+	const stored = variant?.file && (root ? await variantFiles(root, variant.file) : held.get(variant.file));
+	if (!variant || !stored) {
+		const gone = new Error('The file of this variant is not stored any more.') as Error & { code: string };
+		gone.code = 'file-gone';
+		throw gone;
+	}
+	return {
+		name: `${variant.name}.onnx`,
+		model: stored.model,
+		external: stored.data ? [{ name: variantDataName, blob: stored.data }] : [],
+	};
+}
