@@ -280,6 +280,13 @@ export class Node {
 		this.graph.touch();
 	}
 
+	/** Takes the last output off the list, as if addOutput had not been called. Throws where something reads it. */
+	removeLastOutput(): void {
+		this.dropOutput(this.#outputs.length - 1);
+		this.#outputs.pop();
+		this.graph.touch();
+	}
+
 	get attributes(): ReadonlyMap<string, Attribute> {
 		return this.#attributes;
 	}
