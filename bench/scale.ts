@@ -5,18 +5,15 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileSink, fileSource } from '../src/cli/files.ts';
-import { allNodes, Model } from '../src/core/ir/model.ts';
-import { computedTensor } from '../src/core/ir/tensor.ts';
-import { tensorType } from '../src/core/ir/type.ts';
-import { seededRandom } from '../src/core/numeric/random.ts';
+import { allNodes } from '../src/core/ir/model.ts';
 import { externalFiles } from '../src/core/onnx/external.ts';
 import { readModel } from '../src/core/onnx/read.ts';
 import { writeModel } from '../src/core/onnx/write.ts';
 import { runRecipe } from '../src/core/pass/pipeline.ts';
 import { presets } from '../src/passes/presets.ts';
 import { passes } from '../src/passes/registry.ts';
+import { chain } from './chain.ts';
 
-const WIDTH = 2048;
 /** Facts must be there after this long and within this memory (SPEC, Scale). */
 const FACTS_MS = 1000;
 const FACTS_BYTES = 100e6;
@@ -24,33 +21,6 @@ const FACTS_BYTES = 100e6;
 /** What int8-weights may take for 1 GiB; larger models may take longer in proportion, but no more memory. */
 const COMPRESS_MS_PER_GIB = 10_000;
 const COMPRESS_BYTES = 300e6;
-
-/** A chain of MatMuls of WIDTH x WIDTH, 16 MiB of float32 each; weights are uniform in +-1/sqrt(WIDTH). */
-function chain(layers: number): Model {
-	const model = new Model(undefined, 'chain');
-	model.irVersion = 8;
-	model.producerName = 'pare bench';
-	model.setOpset('', 17);
-	const { graph } = model;
-	let value = graph.addInput('x', tensorType('float32', ['rows', WIDTH]));
-	const scale = 2 / Math.sqrt(WIDTH);
-	for (let layer = 0; layer < layers; layer++) {
-		const weight = graph.addInitializer(
-			`weight_${layer}`,
-			computedTensor('float32', [WIDTH, WIDTH], async () => {
-				const random = seededRandom(layer + 1);
-				const data = new Float32Array(WIDTH * WIDTH);
-				for (let i = 0; i < data.length; i++) data[i] = (random.next() - 0.5) * scale;
-				return data;
-			}),
-		);
-		const node = graph.append(graph.createNode({ op: 'MatMul', name: `layer_${layer}`, inputs: [value, weight], outputs: [`h_${layer}`] }));
-		value = node.output();
-	}
-	value.type = tensorType('float32', ['rows', WIDTH]);
-	graph.setOutputs([value]);
-	return model;
-}
 
 /** Largest resident size while `work` runs, above what it was before. */
 async function measured<T>(work: () => Promise<T>): Promise<{ result: T; durationMs: number; peakBytes: number }> {
