@@ -26,6 +26,8 @@ export interface QuantScheme {
 	readonly method: 'minmax' | 'mse';
 	/** Symmetric and minmax only: use the whole range of codes, see signedScale. default false */
 	readonly fullRange?: boolean;
+	/** Codes that lie evenly around zero and positive scales, whatever the method: what integer kernels everywhere take. default false */
+	readonly evenCodes?: boolean;
 	/** Scales are rounded to binary16 where none of them is too small or large for it. default false */
 	readonly halfScales?: boolean;
 }
@@ -53,6 +55,33 @@ export async function readFloats(tensor: TensorRef, at: number, count: number, s
 }
 
 /**
+ * Elements [from, to) as float32, chunk by chunk: `visit` gets each with its place in the tensor. The next chunk is read while this one
+ * is worked on, so that a file or Blob is waited for once only. Returning false ends the walk.
+ */
+async function forEachChunk(
+	tensor: TensorRef,
+	from: number,
+	to: number,
+	visit: (values: Float32Array, at: number) => boolean | undefined,
+	signal?: AbortSignal,
+): Promise<void> {
+	const read = (at: number): Promise<Float32Array> | undefined => {
+		if (at >= to) return undefined;
+		const values = readFloats(tensor, at, Math.min(CHUNK_ELEMENTS, to - at), signal);
+		// Awaited below; where the walk ends before, a failure of what was read ahead is nobody's.
+		values.catch(() => {});
+		return values;
+	};
+	let next = read(from);
+	for (let at = from; next; at += CHUNK_ELEMENTS) {
+		signal?.throwIfAborted();
+		const values: Float32Array = await next;
+		next = read(at + CHUNK_ELEMENTS);
+		if (visit(values, at) === false) return;
+	}
+}
+
+/**
  * Finds scales and zero points of a tensor, streaming, and states its codes, which are computed when they are read.
  * undefined where the tensor holds NaN or infinity, which no code stands for.
  */
@@ -60,7 +89,7 @@ export async function quantizeTensor(tensor: TensorRef, scheme: QuantScheme, sig
 	const g = grouping(tensor.dims, scheme.granularity);
 	const extremes = await extremesOf(tensor, g, signal);
 	if (extremes.notFinite) return undefined;
-	const full = scheme.fullRange === true || scheme.method === 'mse';
+	const full = !scheme.evenCodes && (scheme.fullRange === true || scheme.method === 'mse');
 	const range = full && !scheme.reduceRange ? fullRange(scheme.dtype) : codeRange(scheme.dtype, scheme.symmetric, scheme.reduceRange);
 	const symmetricZero = scheme.symmetric ? roundHalfEven((range.min + range.max) / 2) + 0 : undefined;
 	// The middle of an even number of codes: 0 for signed types, 8 and 128 for unsigned ones.
@@ -75,7 +104,8 @@ export async function quantizeTensor(tensor: TensorRef, scheme: QuantScheme, sig
 			g,
 			(values, count, group) => {
 				const found = searchScale(values, count, range, zero);
-				scales[group] = found.scale;
+				// Codes that lie evenly around zero mean the same with either sign.
+				scales[group] = full ? found.scale : Math.abs(found.scale);
 				if (zeroPoints) zeroPoints[group] = found.zeroPoint;
 			},
 			signal,
@@ -102,11 +132,16 @@ function fitsFloat16(scale: number): boolean {
 
 async function extremesOf(tensor: TensorRef, g: Grouping, signal?: AbortSignal): Promise<Extremes> {
 	const extremes = emptyExtremes(g.groups);
-	for (let at = 0; at < g.count; at += CHUNK_ELEMENTS) {
-		signal?.throwIfAborted();
-		widen(extremes, g, await readFloats(tensor, at, Math.min(CHUNK_ELEMENTS, g.count - at), signal), at);
-		if (extremes.notFinite) break;
-	}
+	await forEachChunk(
+		tensor,
+		0,
+		g.count,
+		(values, at) => {
+			widen(extremes, g, values, at);
+			return !extremes.notFinite;
+		},
+		signal,
+	);
 	return extremes;
 }
 
@@ -161,11 +196,16 @@ export async function codeBytes(
 	signal?: AbortSignal,
 ): Promise<Uint8Array> {
 	const out = new Uint8Array(to - from);
-	for (let at = from; at < to; at += CHUNK_ELEMENTS) {
-		signal?.throwIfAborted();
-		const count = Math.min(CHUNK_ELEMENTS, to - at);
-		encode(params, await readFloats(tensor, at, count, signal), at, out.subarray(at - from, at - from + count));
-	}
+	await forEachChunk(
+		tensor,
+		from,
+		to,
+		(values, at) => {
+			encode(params, values, at, out.subarray(at - from, at - from + values.length));
+			return undefined;
+		},
+		signal,
+	);
 	return out;
 }
 
@@ -180,4 +220,10 @@ function codesTensor(tensor: TensorRef, params: QuantParams, dtype: QuantDType):
 		return perByte === 1 ? codes : packNibbles(codes);
 	};
 	return { dtype, dims: tensor.dims, byteLength, read, bytes: (signal) => read(0, byteLength, signal) };
+}
+
+/** The same tensor coded with other scales; zero points stay. */
+export function requantize(tensor: TensorRef, quantized: QuantizedTensor, scales: Float32Array): QuantizedTensor {
+	const params: QuantParams = { ...quantized.params, scales };
+	return { params, codes: codesTensor(tensor, params, quantized.codes.dtype as QuantDType), halfScales: false };
 }

@@ -1,0 +1,203 @@
+import { elementCount } from '../../core/ir/dtype.ts';
+import type { Value } from '../../core/ir/graph.ts';
+import type { Model } from '../../core/ir/model.ts';
+import { float32View } from '../../core/numeric/float-blocks.ts';
+import type { ScaleZero } from '../../core/numeric/quantize.ts';
+import { type QuantizedTensor, quantizeTensor, requantize } from '../../core/numeric/quantize-tensor.ts';
+import { raiseIr, raiseOpset } from '../../core/onnx/opset.ts';
+import { constantView, storedTensor } from '../../core/pass/constant-view.ts';
+import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
+import { activationParams, activationType, scalesForBias } from './codes.ts';
+import { correctBiases } from './correct-bias.ts';
+import type { Options } from './options.ts';
+import { type Plan, type PlannedNode, planModel } from './plan.ts';
+import { observeModel } from './ranges.ts';
+import { Writer, type WrittenBias } from './write.ts';
+
+const unit = 'operators';
+
+export async function run(model: Model, options: Options, context: PassContext): Promise<PassResult> {
+	const notes: Note[] = [];
+	let plan = await planModel(model, options);
+	if (plan.nodes.length === 0) return { changed: 0, eligible: plan.eligible, bytesTouched: 0, unit, notes: plan.notes };
+	if (model.opset < 13) {
+		const before = model.opset;
+		const { raised, refused } = raiseOpset(model, 13);
+		if (!raised) {
+			const reasons: Note[] = refused.map(({ node, reason }) => ({
+				level: 'skip',
+				...(node ? { node } : {}),
+				reason: `scales per channel need opset 13 and the model's ${before} could not be raised: ${reason}`,
+			}));
+			return { changed: 0, eligible: plan.eligible, bytesTouched: 0, unit, notes: [...reasons, ...plan.notes] };
+		}
+		notes.push({ level: 'info', reason: `opset raised from ${before} to 13, which scales per channel need` });
+		plan = await planModel(model, options);
+	} else raiseIr(model, 4);
+
+	const type = activationType(options.activationType, options.symmetricActivations, false);
+	const correct = options.biasCorrection === 'sequential';
+	const measured = correct ? plan.nodes.filter(({ weight, trait }) => weight && trait.biasSlot !== undefined).map(({ node }) => node) : [];
+	context.progress(0.02, 'ranges of activations');
+	const observed = await observeModel(model, plan, measured, type, options, context, (fraction) =>
+		context.progress(0.02 + 0.48 * fraction, 'ranges of activations'),
+	);
+	const params = new Map<Value, ScaleZero>();
+	for (const [value, range] of observed.ranges) params.set(value, activationParams(range, type));
+	const { nodes, lost } = withoutUnobserved(plan, params);
+	for (const { node } of lost) {
+		notes.push({ level: 'skip', node: node.label, reason: 'the sample inputs gave no range for its values' });
+	}
+
+	const quantized = await quantizeWeights(nodes, params, plan, options, context);
+	const treated = nodes.filter(({ node, weight }) => !weight || quantized.has(node));
+	for (const { node } of nodes.filter(({ node, weight }) => weight && !quantized.has(node))) {
+		notes.push({ level: 'skip', node: node.label, reason: 'its weight holds NaN or infinity' });
+	}
+	const bytesTouched = touchedBytes(treated);
+	const writer = new Writer(model, type, options, params);
+	const biases: WrittenBias[] = [];
+	const used = usedValues(plan, treated);
+	for (const entry of plan.values.values()) if (used.has(entry.value) && params.has(entry.share)) writer.value(entry);
+	for (const planned of treated) {
+		context.signal?.throwIfAborted();
+		for (const { slot } of planned.constants) await writer.constant(planned.node, slot);
+		const weight = quantized.get(planned.node);
+		if (!weight) continue;
+		writer.weight(planned, weight);
+		const { scales } = weight.params;
+		const bias = await writer.bias(planned, inputScale(planned, plan, params), scales, channelsOf(planned));
+		if (bias) biases.push(bias);
+	}
+	if (correct && biases.length > 0) {
+		const corrected = await correctBiases(model, biases, observed.means, context, (fraction) =>
+			context.progress(0.5 + 0.5 * fraction, 'bias correction'),
+		);
+		notes.push(...corrected);
+	}
+	return { changed: treated.length, eligible: plan.eligible, bytesTouched, unit, notes: [...notes, ...plan.notes] };
+}
+
+/** Nodes all of whose values have ranges. */
+function withoutUnobserved(plan: Plan, params: ReadonlyMap<Value, ScaleZero>): { nodes: PlannedNode[]; lost: PlannedNode[] } {
+	const nodes: PlannedNode[] = [];
+	const lost: PlannedNode[] = [];
+	for (const planned of plan.nodes) {
+		const missing = planned.activations.some((slot) => {
+			const value = planned.node.input(slot);
+			const entry = value && plan.values.get(value);
+			return !entry || !params.has(entry.share);
+		});
+		(missing ? lost : nodes).push(planned);
+	}
+	return { nodes, lost };
+}
+
+function inputScale(planned: PlannedNode, plan: Plan, params: ReadonlyMap<Value, ScaleZero>): number | undefined {
+	if (planned.activations.length === 0) return undefined;
+	// The graph has been rewired: the reader's entry tells which value stood here.
+	for (const entry of plan.values.values()) {
+		if (entry.readers.some(({ node, slot }) => node === planned.node && slot === 0)) return params.get(entry.share)?.scale;
+	}
+	return undefined;
+}
+
+/** Values that a treated node reads or makes, and those that moving operators tie to them. */
+function usedValues(plan: Plan, treated: readonly PlannedNode[]): Set<Value> {
+	const nodes = new Set(treated.map(({ node }) => node));
+	const used = new Set<Value>();
+	for (const entry of plan.values.values()) {
+		const producer = (entry.absorbs?.node.input(0) ?? entry.value).producer;
+		const planned = (producer && nodes.has(producer)) || entry.readers.some(({ node }) => nodes.has(node));
+		if (planned) used.add(entry.value);
+	}
+	for (let again = true; again; ) {
+		again = false;
+		for (const entry of plan.values.values()) {
+			if (used.has(entry.value)) continue;
+			if ([...plan.values.values()].some((other) => used.has(other.value) && other.share === entry.share)) {
+				used.add(entry.value);
+				again = true;
+			}
+		}
+	}
+	return used;
+}
+
+async function quantizeWeights(
+	nodes: readonly PlannedNode[],
+	params: ReadonlyMap<Value, ScaleZero>,
+	plan: Plan,
+	options: Options,
+	context: PassContext,
+): Promise<Map<PlannedNode['node'], QuantizedTensor>> {
+	const byKey = new Map<string, QuantizedTensor | undefined>();
+	const result = new Map<PlannedNode['node'], QuantizedTensor>();
+	for (const planned of nodes) {
+		const { node, weight, trait } = planned;
+		if (!weight) continue;
+		context.signal?.throwIfAborted();
+		const { key, tensor } = weight.view;
+		if (!byKey.has(key)) {
+			byKey.set(
+				key,
+				await quantizeTensor(
+					tensor,
+					{
+						dtype: options.weightType,
+						granularity: weight.axis === null ? { kind: 'tensor' } : { kind: 'axis', axis: weight.axis },
+						symmetric: options.weightType === 'int8',
+						reduceRange: options.reduceRange,
+						method: options.weightScales,
+						// Codes even around zero and positive scales, which every runtime takes.
+						evenCodes: true,
+					},
+					context.signal,
+				),
+			);
+		}
+		let quantized = byKey.get(key);
+		if (!quantized) continue;
+		const scale = inputScale(planned, plan, params);
+		const bias = trait.biasSlot === undefined ? undefined : await constantView(node.input(trait.biasSlot));
+		if (scale !== undefined && bias?.tensor.dtype === 'float32' && options.biasType === 'int32') {
+			const adjusted = scalesForBias(quantized.params.scales, scale, float32View(await bias.tensor.bytes()));
+			if (adjusted) {
+				quantized = requantize(tensor, quantized, adjusted);
+				byKey.set(key, quantized);
+			}
+		}
+		result.set(node, quantized);
+	}
+	// A weight shared by several nodes has the scales that the last adjustment gave.
+	for (const { node, weight } of nodes) {
+		const latest = weight && byKey.get(weight.view.key);
+		if (latest) result.set(node, latest);
+	}
+	return result;
+}
+
+function channelsOf({ node, weight }: PlannedNode): number {
+	const dims = weight?.view.tensor.dims ?? [];
+	switch (node.op) {
+		case 'Conv':
+			return dims[0] ?? 0;
+		case 'ConvTranspose':
+			return (dims[1] ?? 0) * node.int('group', 1);
+		case 'Gemm':
+			return dims[node.int('transB', 0) ? 0 : 1] ?? 0;
+		default:
+			return dims.at(-1) ?? 0;
+	}
+}
+
+function touchedBytes(nodes: readonly PlannedNode[]): number {
+	const roots = new Map<Value, number>();
+	for (const { weight } of nodes) {
+		for (const { value } of weight?.view.roots ?? []) {
+			const tensor = storedTensor(value);
+			roots.set(value, tensor ? Math.max(tensor.byteLength, elementCount(tensor.dims)) : 0);
+		}
+	}
+	return [...roots.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
