@@ -26,7 +26,8 @@ export function browserHost(): Host {
 			// Heavy algebra runs for long without a word: cancel and the deadline watch it.
 			learn: { max: 1, idleMs: 30_000 },
 			engine: { max: 1, idleMs: 120_000 },
-			disk: { max: 2, idleMs: 60_000, silenceMs: 60_000 },
+			// Short: what it read stays in memory until it ends.
+			disk: { max: 2, idleMs: 2_000, silenceMs: 60_000 },
 		},
 	});
 }
