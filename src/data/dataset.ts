@@ -1,6 +1,6 @@
 import type { ByteSource } from '../core/bytes/source.ts';
 import type { Port, TensorData } from '../core/ir/tensor-data.ts';
-import type { Examples } from '../core/study/examples.ts';
+import type { ExampleFacts, Examples } from '../core/study/examples.ts';
 import type { DatasetFacts } from '../core/study/study.ts';
 import type { Picture } from './picture.ts';
 
@@ -31,6 +31,8 @@ export interface Dataset extends Examples {
 	readonly facts: DatasetFacts;
 	/** Entries found bad while reading examples are added to `facts` as they are met. */
 	readonly evidence: readonly Evidence[];
-	/** The example as a picture: what was given, before it is made a tensor. */
+	/** The example as a picture: what was given, resized and cut, before it is made a tensor. */
 	preview?(index: number): Promise<Picture | undefined>;
+	/** Name, content hash and class of each example. Reads every example once, on the first call; later calls are free. */
+	exampleFacts(signal?: AbortSignal, onProgress?: (fraction: number) => void): Promise<readonly ExampleFacts[]>;
 }

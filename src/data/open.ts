@@ -4,6 +4,7 @@ import { type Examples, spreadIndices } from '../core/study/examples.ts';
 import type { DatasetFacts } from '../core/study/study.ts';
 import { arrayExamples, type NamedArray } from './arrays.ts';
 import { classCount, mapClasses, parseClassList } from './class-labels.ts';
+import { exampleFactsOf } from './content-hash.ts';
 import type { DataFile, Dataset, DataTarget, Trial } from './dataset.ts';
 import { DataError } from './errors.ts';
 import { byName, datasetHash } from './hash.ts';
@@ -55,6 +56,7 @@ export async function openDataset(files: readonly DataFile[], target: DataTarget
 		...(preview && { preview }),
 		...(batchAxes && { batchAxes }),
 		...(classNames && { classNames }),
+		exampleFacts: exampleFactsOf(n, example),
 		facts: {
 			hash: await datasetHash(sorted, { description, n }, options.signal),
 			name,

@@ -2,6 +2,7 @@ import { elementCount } from '../core/ir/dtype.ts';
 import type { Feeds, Port, TensorData } from '../core/ir/tensor-data.ts';
 import { type SeededRandom, seededRandom } from '../core/numeric/random.ts';
 import type { Example } from '../core/study/examples.ts';
+import { exampleFactsOf } from './content-hash.ts';
 import { convert } from './convert.ts';
 import type { Dataset, DataTarget, Trial } from './dataset.ts';
 import { DataError } from './errors.ts';
@@ -104,6 +105,7 @@ export async function syntheticDataset(target: DataTarget, options: SyntheticOpt
 			skipped: [],
 		},
 		example: async (index) => example(index),
+		exampleFacts: exampleFactsOf(n, async (index) => example(index)),
 	};
 }
 

@@ -1,11 +1,20 @@
 import type { Feeds } from '../ir/tensor-data.ts';
 import { seededRandom } from '../numeric/random.ts';
+import type { Labels } from './task.ts';
 
-/** One example, ready for the model: its batch axis is 1 (or the model's fixed batch). */
-export interface Example {
+/** One example, ready for the model: its batch axis is 1 (or the model's fixed batch). With labels, what is right for it. */
+export interface Example extends Labels {
 	readonly name: string;
 	readonly feeds: Feeds;
-	/** Index of the right class among the model's outputs. */
+}
+
+/** What is known of an example without running anything: enough to split a set and to find duplicates. */
+export interface ExampleFacts {
+	/** Name of the entry, as the file or archive has it: shown, never used as a path. */
+	readonly name: string;
+	/** SHA-256 of what the model is fed, in hex: equal for examples that are the same to the model. */
+	readonly contentHash: string;
+	/** Index of the right class, where there is one: splits keep the share of each. */
 	readonly label?: number;
 }
 
