@@ -2,8 +2,8 @@ import { elementCount } from '../ir/dtype.ts';
 import type { TensorRef } from '../ir/tensor.ts';
 import { memoryTensor } from '../ir/tensor.ts';
 import { wholeTensor } from './derived-tensor.ts';
-import type { QuantParams } from './quantize-kernels.ts';
-import { codeBytes } from './quantize-tensor.ts';
+import { unpackNibbles } from './nibbles.ts';
+import type { QuantizedTensor } from './quantize-tensor.ts';
 
 /** Inputs 1..3 of com.microsoft.MatMulNBits (onnxruntime/docs/ContribOperators.md). */
 export interface NBitsWeight {
@@ -19,7 +19,8 @@ export interface NBitsWeight {
  * Rearranges a weight [K, N] quantized in blocks along axis 0, with unsigned codes, to the layout of MatMulNBits. A last
  * block that is short is filled up with its zero point, which stands for 0.
  */
-export function toMatMulNBits(tensor: TensorRef, params: QuantParams, bits: 4 | 8): NBitsWeight {
+export function toMatMulNBits(quantized: QuantizedTensor, bits: 4 | 8): NBitsWeight {
+	const { params, codes: tensor } = quantized;
 	const rows = tensor.dims.at(-2) ?? 0;
 	const columns = tensor.dims.at(-1) ?? 0;
 	const { block } = params.grouping;
@@ -47,7 +48,8 @@ export function toMatMulNBits(tensor: TensorRef, params: QuantParams, bits: 4 | 
 
 	const dims = [columns, blocks, blobBytes];
 	const compute = async (signal?: AbortSignal): Promise<Uint8Array> => {
-		const codes = await codeBytes(tensor, params, 0, rows * columns, signal);
+		const stored = await tensor.bytes(signal);
+		const codes = bits === 8 ? stored : unpackNibbles(stored, rows * columns);
 		const blob = new Uint8Array(columns * blocks * blobBytes);
 		const columnBytes = blocks * blobBytes;
 		for (let k = 0; k < rows; k++) {

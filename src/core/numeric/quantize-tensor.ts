@@ -4,7 +4,7 @@ import { decodeBfloat16 } from './bfloat16.ts';
 import { float32View, uint16View } from './float-blocks.ts';
 import { decodeFloat16, float16Bits, float16Value } from './float16.ts';
 import { packNibbles } from './nibbles.ts';
-import { codeRange, fullRange, type QuantDType, roundHalfEven, scaleZero, signedScale } from './quantize.ts';
+import { type CodeRange, codeRange, fullRange, type QuantDType, roundHalfEven, scaleZero, signedScale } from './quantize.ts';
 import { type Granularity, type Grouping, grouping } from './quantize-groups.ts';
 import { type Extremes, emptyExtremes, encode, type QuantParams, widen } from './quantize-kernels.ts';
 import { searchScale } from './quantize-search.ts';
@@ -28,6 +28,8 @@ export interface QuantScheme {
 	readonly fullRange?: boolean;
 	/** Codes that lie evenly around zero and positive scales, whatever the method: what integer kernels everywhere take. default false */
 	readonly evenCodes?: boolean;
+	/** Codes that may be used, where they are fewer than the type has. */
+	readonly range?: CodeRange;
 	/** Scales are rounded to binary16 where none of them is too small or large for it. default false */
 	readonly halfScales?: boolean;
 }
@@ -90,7 +92,8 @@ export async function quantizeTensor(tensor: TensorRef, scheme: QuantScheme, sig
 	const extremes = await extremesOf(tensor, g, signal);
 	if (extremes.notFinite) return undefined;
 	const full = !scheme.evenCodes && (scheme.fullRange === true || scheme.method === 'mse');
-	const range = full && !scheme.reduceRange ? fullRange(scheme.dtype) : codeRange(scheme.dtype, scheme.symmetric, scheme.reduceRange);
+	const whole = full && !scheme.reduceRange ? fullRange(scheme.dtype) : codeRange(scheme.dtype, scheme.symmetric, scheme.reduceRange);
+	const range = scheme.range ?? whole;
 	const symmetricZero = scheme.symmetric ? roundHalfEven((range.min + range.max) / 2) + 0 : undefined;
 	// The middle of an even number of codes: 0 for signed types, 8 and 128 for unsigned ones.
 	const zero =

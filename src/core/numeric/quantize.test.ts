@@ -7,7 +7,7 @@ import { toMatMulNBits } from './matmul-nbits.ts';
 import { packNibbles, unpackNibbles, unpackSignedNibbles } from './nibbles.ts';
 import { type QuantDType, roundHalfEven, scaleZero, signedScale } from './quantize.ts';
 import { type Granularity, grouping } from './quantize-groups.ts';
-import { decode, type QuantParams } from './quantize-kernels.ts';
+import { decode } from './quantize-kernels.ts';
 import { searchScale } from './quantize-search.ts';
 import { type QuantizedTensor, type QuantScheme, quantizeTensor } from './quantize-tensor.ts';
 
@@ -225,7 +225,7 @@ describe('packing', () => {
 			method: 'minmax',
 		});
 		const expected = await restored(quantized!);
-		const packed = toMatMulNBits(tensor, quantized!.params as QuantParams, bits);
+		const packed = toMatMulNBits(quantized!, bits);
 		expect(packed.codes.dims).toEqual([columns, 3, (16 * bits) / 8]);
 		const blob = await packed.codes.bytes();
 		const zeros = await packed.zeroPoints!.bytes();

@@ -1,7 +1,7 @@
 import { definePass } from '../../core/pass/pass.ts';
+import { survey } from '../../core/pass/weight-plan.ts';
+import { storeWeights } from '../../core/pass/weight-storing.ts';
 import { schema } from './options.ts';
-import { survey } from './plan.ts';
-import { run } from './run.ts';
 
 export const weightOnly = definePass({
 	id: 'weight-only',
@@ -13,5 +13,5 @@ export const weightOnly = definePass({
 	options: schema,
 	needs: [],
 	applies: (model, options) => survey(model, options),
-	run,
+	run: (model, options, context) => storeWeights(model, options, context),
 });

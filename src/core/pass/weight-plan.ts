@@ -1,12 +1,35 @@
-import { elementCount, isFloat } from '../../core/ir/dtype.ts';
-import type { Node, Value } from '../../core/ir/graph.ts';
-import { graphsWithin, type Model } from '../../core/ir/model.ts';
-import type { TensorRef } from '../../core/ir/tensor.ts';
-import type { Granularity } from '../../core/numeric/quantize-groups.ts';
-import { constantView, storedTensor } from '../../core/pass/constant-view.ts';
-import type { Note } from '../../core/pass/pass.ts';
-import { reachesOutput, readersOf } from '../../core/pass/weights.ts';
-import type { Options } from './options.ts';
+import { elementCount, isFloat } from '../ir/dtype.ts';
+import type { Node, Value } from '../ir/graph.ts';
+import { graphsWithin, type Model } from '../ir/model.ts';
+import type { TensorRef } from '../ir/tensor.ts';
+import type { Granularity } from '../numeric/quantize-groups.ts';
+import { constantView, storedTensor } from './constant-view.ts';
+import type { Note } from './pass.ts';
+import { reachesOutput, readersOf } from './weights.ts';
+
+/** How weights are to be stored: what passes that only change weights share. */
+export interface WeightForm {
+	/** Of each code. Codes of 2 and 3 bits use part of a 4-bit type. */
+	readonly bits: 8 | 4 | 3 | 2;
+	/** Neighbours along the summed axis that share a scale; 0: one scale for each output channel. */
+	readonly blockSize: number;
+	/** Codes around zero, no zero points. */
+	readonly symmetric: boolean;
+	/** Where scales come from: the range, or the least squared error of the weights. */
+	readonly method: 'minmax' | 'mse';
+	/** Tables that Gather reads. */
+	readonly embeddings: '8' | '4' | 'off';
+	/** Operators that expand the codes. */
+	readonly format: 'cast' | 'dequantize' | 'matmulnbits';
+	/** With 4 bits and fewer: layers that suffer most keep 8. */
+	readonly keepEdges: boolean;
+	/** Scales rounded to float16. */
+	readonly halfScales: boolean;
+	/** Nodes whose weights stay as they are. */
+	readonly nodesToExclude: readonly string[];
+	/** Elements that a weight must have at least. */
+	readonly minElements: number;
+}
 
 /** A node that reads a weight, and along which axes of the stored tensor its output channels and its sums run. */
 export interface Reader {
@@ -24,7 +47,7 @@ export interface Plan {
 	readonly value: Value;
 	readonly tensor: TensorRef;
 	readonly readers: readonly Reader[];
-	readonly bits: 4 | 8;
+	readonly bits: WeightForm['bits'];
 	/**
 	 * nbits: every reader becomes MatMulNBits. table: every reader is a Gather over rows of codes. blocks: every reader becomes
 	 * GatherBlockQuantized. expand: the value is expanded where it stood; Gathers among the readers still read rows of codes.
@@ -73,7 +96,7 @@ function slotOf(node: Node, index: number, rank: number): Slot | undefined {
 }
 
 /** Stored floating-point values large enough to matter, in file order, main graph and subgraphs. */
-export function* storedWeights(model: Model, options: Options): IterableIterator<{ value: Value; tensor: TensorRef }> {
+export function* storedWeights(model: Model, options: WeightForm): IterableIterator<{ value: Value; tensor: TensorRef }> {
 	for (const graph of graphsWithin(model.graph)) {
 		for (const value of graph.initializers) {
 			const tensor = storedTensor(value);
@@ -88,12 +111,12 @@ export function* storedWeights(model: Model, options: Options): IterableIterator
 	}
 }
 
-function isWeight(tensor: TensorRef, options: Options): boolean {
+function isWeight(tensor: TensorRef, options: WeightForm): boolean {
 	return isFloat(tensor.dtype) && elementCount(tensor.dims) >= options.minElements;
 }
 
 /** What can be told from the graph alone. */
-export function survey(model: Model, options: Options): Note[] {
+export function survey(model: Model, options: WeightForm): Note[] {
 	const notes: Note[] = [];
 	for (const { value, tensor } of storedWeights(model, options)) {
 		const reason = obstacle(value, tensor, options);
@@ -111,7 +134,7 @@ export function survey(model: Model, options: Options): Note[] {
 	return notes;
 }
 
-function obstacle(value: Value, tensor: TensorRef, options: Options): string | undefined {
+function obstacle(value: Value, tensor: TensorRef, options: WeightForm): string | undefined {
 	if (tensor.dtype !== 'float32') return `weights are ${tensor.dtype}; only float32 weights are quantized`;
 	const readers = readersOf(value);
 	if (readers.length === 0) return 'nothing reads it';
@@ -129,11 +152,11 @@ const RECURRENT: ReadonlySet<string> = new Set(['LSTM', 'GRU', 'RNN']);
 
 const WEIGHTED: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'Conv', 'ConvTranspose', 'LSTM', 'GRU', 'RNN', 'Gather']);
 
-export async function planWeights(model: Model, options: Options): Promise<{ plans: Plan[]; notes: Note[]; eligible: number }> {
+export async function planWeights(model: Model, options: WeightForm): Promise<{ plans: Plan[]; notes: Note[]; eligible: number }> {
 	const plans: Plan[] = [];
 	const notes: Note[] = [];
 	let eligible = 0;
-	const edges = options.bits === 4 && options.keepEdges ? edgeNodes(model) : new Set<Node>();
+	const edges = options.bits < 8 && options.keepEdges ? edgeNodes(model) : new Set<Node>();
 	for (const { value, tensor } of storedWeights(model, options)) {
 		eligible += 1;
 		const skip = (reason: string): void => {
@@ -174,7 +197,7 @@ function decide(
 	readers: readonly Reader[],
 	lead: Reader,
 	all: boolean,
-	options: Options,
+	options: WeightForm,
 	edges: ReadonlySet<Node>,
 	notes: Note[],
 ): Plan | undefined {
@@ -203,8 +226,8 @@ function decide(
 
 	const conv = readers.some(({ node }) => node.op === 'Conv' || node.op === 'ConvTranspose');
 	const grouped = readers.some(({ node }) => (node.op === 'Conv' || node.op === 'ConvTranspose') && node.int('group', 1) !== 1);
-	let bits: 4 | 8 = options.bits;
-	if (bits === 4 && options.keepEdges) {
+	let { bits } = options;
+	if (bits < 8 && options.keepEdges) {
 		const why =
 			gathers.length > 0
 				? 'it is an embedding table too'
@@ -245,7 +268,7 @@ function decide(
 		}
 	}
 	if (channel === null) return { ...base, bits: 8, form: 'expand', granularity: { kind: 'tensor' } };
-	if (bits === 4)
+	if (bits < 8)
 		notes.push({
 			level: 'info',
 			node: value.name,
@@ -255,7 +278,7 @@ function decide(
 }
 
 /** Cast and Mul need whole blocks; DequantizeLinear takes a short last one. */
-function fits(length: number, size: number, options: Options): boolean {
+function fits(length: number, size: number, options: WeightForm): boolean {
 	return options.format === 'dequantize' || length % size === 0;
 }
 

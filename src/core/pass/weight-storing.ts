@@ -1,26 +1,34 @@
-import type { Model } from '../../core/ir/model.ts';
-import { raiseIr, raiseOpset } from '../../core/onnx/opset.ts';
-import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
-import { setSessionHint } from '../../core/pass/session-hint.ts';
-import type { Options } from './options.ts';
-import { type Plan, planWeights } from './plan.ts';
-import { type Outcome, store } from './store.ts';
+import type { Model } from '../ir/model.ts';
+import { raiseIr, raiseOpset } from '../onnx/opset.ts';
+import type { Note, PassContext, PassResult } from './pass.ts';
+import { setSessionHint } from './session-hint.ts';
+import { type Plan, planWeights, type WeightForm } from './weight-plan.ts';
+import { type Outcome, type Quantizer, type StoreOptions, store } from './weight-store.ts';
 
-export async function run(model: Model, options: Options, context: PassContext): Promise<PassResult> {
+/** Finds better codes and scales than the nearest ones, once it is settled how weights are stored. Notes go to the report. */
+export type Learn = (plans: readonly Plan[], options: StoreOptions, notes: Note[]) => Promise<Quantizer>;
+
+/**
+ * Stores the weights of a model as codes that are expanded before they are used. `learn` finds the codes of those that it can
+ * treat; without it each weight is rounded to nearest.
+ */
+export async function storeWeights(model: Model, options: WeightForm, context: PassContext, learn?: Learn): Promise<PassResult> {
 	const { plans, notes, eligible } = await planWeights(model, options);
 	if (plans.length === 0) return { changed: 0, eligible, bytesTouched: 0, unit: 'weights', notes };
 	// Before IR version 4 every initializer had to be an input too.
 	raiseIr(model, 4);
 	const form = raiseFor(model, options, plans, notes);
 
+	const settled: StoreOptions = { ...options, ...form };
+	const quantize = await learn?.(plans, settled, notes);
 	let changed = 0;
 	let bytesTouched = 0;
 	const counts = new Map<Outcome, number>();
 	for (const [index, plan] of plans.entries()) {
 		context.signal?.throwIfAborted();
-		context.progress(index / plans.length, plan.value.name);
+		if (!learn) context.progress(index / plans.length, plan.value.name);
 		const before = plan.tensor.byteLength;
-		const outcome = await store(model, plan, { ...options, ...form }, notes, context.signal);
+		const outcome = await store(model, plan, settled, notes, context.signal, quantize);
 		if (!outcome) continue;
 		counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
 		changed += 1;
@@ -34,9 +42,14 @@ export async function run(model: Model, options: Options, context: PassContext):
  * Raises the opset as far as the chosen form needs: DequantizeLinear per axis 13, block-wise or int4 21; Cast of int4 21. Where
  * that cannot be, weights fall back to 8 bits with Cast and Mul, which every opset has.
  */
-function raiseFor(model: Model, options: Options, plans: readonly Plan[], notes: Note[]): { format: Options['format']; bits4: boolean } {
+function raiseFor(
+	model: Model,
+	options: WeightForm,
+	plans: readonly Plan[],
+	notes: Note[],
+): { format: WeightForm['format']; bits4: boolean } {
 	const expanded = plans.filter(({ form }) => form === 'expand');
-	const four = expanded.some(({ bits }) => bits === 4);
+	const four = expanded.some(({ bits }) => bits < 8);
 	const blocks = expanded.some(({ granularity }) => granularity.kind === 'block');
 	const axis = expanded.some(({ granularity }) => granularity.kind === 'axis');
 	const dequantize = options.format !== 'cast';

@@ -1,23 +1,32 @@
-import { attribute } from '../../core/ir/attribute.ts';
-import type { Node, Value } from '../../core/ir/graph.ts';
-import type { Model } from '../../core/ir/model.ts';
-import { memoryTensor, type TensorRef } from '../../core/ir/tensor.ts';
-import { reshapedTensor } from '../../core/numeric/derived-tensor.ts';
-import { toMatMulNBits } from '../../core/numeric/matmul-nbits.ts';
-import type { QuantDType } from '../../core/numeric/quantize.ts';
-import { type QuantizedTensor, type QuantScheme, quantizeTensor } from '../../core/numeric/quantize-tensor.ts';
-import { constantView } from '../../core/pass/constant-view.ts';
-import { addCastMul, addDequantizeLinear, type Place, placeBeside, quantizedBytes, scaleValue } from '../../core/pass/expand-weight.ts';
-import type { Note } from '../../core/pass/pass.ts';
-import { addCodeTable, type CodeTable, gatherCodes } from '../../core/pass/quantized-gather.ts';
-import { dropUnused, readersOf } from '../../core/pass/weights.ts';
-import type { Options } from './options.ts';
-import type { Plan } from './plan.ts';
+import { attribute } from '../ir/attribute.ts';
+import type { Node, Value } from '../ir/graph.ts';
+import type { Model } from '../ir/model.ts';
+import { memoryTensor, type TensorRef } from '../ir/tensor.ts';
+import { reshapedTensor } from '../numeric/derived-tensor.ts';
+import { toMatMulNBits } from '../numeric/matmul-nbits.ts';
+import type { CodeRange, QuantDType } from '../numeric/quantize.ts';
+import { type QuantizedTensor, type QuantScheme, quantizeTensor } from '../numeric/quantize-tensor.ts';
+import { constantView } from './constant-view.ts';
+import { addCastMul, addDequantizeLinear, type Place, placeBeside, quantizedBytes, scaleValue } from './expand-weight.ts';
+import type { Note } from './pass.ts';
+import { addCodeTable, type CodeTable, gatherCodes } from './quantized-gather.ts';
+import type { Plan, WeightForm } from './weight-plan.ts';
+import { dropUnused, readersOf } from './weights.ts';
 
 export type Outcome = 'cast' | 'dequantize' | 'nbits' | 'table' | 'blocks';
 
 /** Options as far as the model's opset lets them be followed. */
-export type StoreOptions = Options & { readonly bits4: boolean };
+export type StoreOptions = WeightForm & { readonly bits4: boolean };
+
+/** Finds codes and scales of a weight; undefined where it holds NaN or infinity. */
+export type Quantizer = (
+	tensor: TensorRef,
+	scheme: QuantScheme,
+	plan: Plan,
+	signal: AbortSignal | undefined,
+) => Promise<QuantizedTensor | undefined>;
+
+const nearest: Quantizer = (tensor, scheme, _plan, signal) => quantizeTensor(tensor, scheme, signal);
 
 /** Does what the plan says. undefined where the weight stays as it is; a note then says why. */
 export async function store(
@@ -26,6 +35,7 @@ export async function store(
 	options: StoreOptions,
 	notes: Note[],
 	signal: AbortSignal | undefined,
+	quantize: Quantizer = nearest,
 ): Promise<Outcome | undefined> {
 	const skip = (reason: string): undefined => {
 		notes.push({ level: 'skip', node: plan.value.name, reason });
@@ -35,9 +45,9 @@ export async function store(
 	const NOT_SMALLER = 'codes and scales would be larger than the weight';
 	switch (plan.form) {
 		case 'nbits':
-			return storeNBits(model, plan, options, signal, skip, NOT_FINITE, NOT_SMALLER);
+			return storeNBits(model, plan, options, signal, quantize, skip, NOT_FINITE, NOT_SMALLER);
 		case 'table': {
-			const quantized = await quantizeTensor(plan.tensor, scheme(plan, options, 'int8', true), signal);
+			const quantized = await quantize(plan.tensor, scheme(plan, options, 'int8', true), plan, signal);
 			if (!quantized) return skip(NOT_FINITE);
 			if (quantizedBytes(quantized) >= plan.tensor.byteLength) return skip(NOT_SMALLER);
 			gatherRows(plan, quantized, placeBeside(plan.value));
@@ -45,20 +55,16 @@ export async function store(
 			return 'table';
 		}
 		case 'blocks': {
-			const quantized = await quantizeTensor(plan.tensor, scheme(plan, options, 'uint4', options.symmetric), signal);
+			const quantized = await quantize(plan.tensor, scheme(plan, options, 'uint4', options.symmetric), plan, signal);
 			if (!quantized) return skip(NOT_FINITE);
 			gatherBlocks(model, plan, quantized);
 			dropUnused(plan.value);
 			return 'blocks';
 		}
 		case 'expand': {
-			const bits = options.bits4 ? plan.bits : 8;
 			const cast = options.format === 'cast' || !options.bits4;
-			// Rows that Gather reads carry no zero points.
-			const symmetric = options.symmetric || plan.readers.some(({ node }) => node.op === 'Gather');
-			const dtype: QuantDType = bits === 4 ? (symmetric ? 'int4' : 'uint4') : symmetric ? 'int8' : 'uint8';
-			const tensor = plan.matrix ? reshapedTensor(plan.tensor, plan.matrix) : plan.tensor;
-			const quantized = await quantizeTensor(tensor, scheme(plan, options, dtype, symmetric), signal);
+			const { tensor, scheme: expanded } = expandedScheme(plan, options);
+			const quantized = await quantize(tensor, expanded, plan, signal);
 			if (!quantized) return skip(NOT_FINITE);
 			if (quantizedBytes(quantized) >= plan.tensor.byteLength) return skip(NOT_SMALLER);
 			const { value } = plan;
@@ -80,6 +86,21 @@ export async function store(
 	}
 }
 
+/** What the quantizer of a weight that is expanded where it stood is asked for: the tensor as it is stored, and how. */
+export function expandedScheme(plan: Plan, options: StoreOptions): { readonly tensor: TensorRef; readonly scheme: QuantScheme } {
+	const bits = options.bits4 ? plan.bits : 8;
+	// Rows that Gather reads carry no zero points.
+	const symmetric = options.symmetric || plan.readers.some(({ node }) => node.op === 'Gather');
+	const dtype: QuantDType = bits < 8 ? (symmetric ? 'int4' : 'uint4') : symmetric ? 'int8' : 'uint8';
+	const tensor = plan.matrix ? reshapedTensor(plan.tensor, plan.matrix) : plan.tensor;
+	return { tensor, scheme: scheme(plan, options, dtype, symmetric) };
+}
+
+/** What the quantizer of a weight that MatMulNBits reads is asked for. */
+export function nbitsScheme(plan: Plan, options: StoreOptions): QuantScheme {
+	return { ...scheme(plan, options, plan.bits === 8 ? 'uint8' : 'uint4', options.symmetric), fullRange: true };
+}
+
 function scheme(plan: Plan, options: StoreOptions, dtype: QuantDType, symmetric: boolean): QuantScheme {
 	return {
 		dtype,
@@ -89,7 +110,14 @@ function scheme(plan: Plan, options: StoreOptions, dtype: QuantDType, symmetric:
 		// int8 -127..127 as everywhere; 4 bits cannot afford to leave a code unused.
 		fullRange: dtype.endsWith('4'),
 		halfScales: options.halfScales,
+		...(plan.bits < 4 && dtype.endsWith('4') && { range: narrowRange(dtype, plan.bits) }),
 	};
+}
+
+/** Codes of 2 and 3 bits within a 4-bit type. */
+function narrowRange(dtype: QuantDType, bits: number): CodeRange {
+	const codes = 2 ** bits;
+	return dtype.startsWith('u') ? { min: 0, max: codes - 1 } : { min: -codes / 2, max: codes / 2 - 1 };
 }
 
 /** Gathers that read the value itself look rows of codes up; others are served by the expanded value. */
@@ -148,11 +176,12 @@ async function storeNBits(
 	plan: Plan,
 	options: StoreOptions,
 	signal: AbortSignal | undefined,
+	quantize: Quantizer,
 	skip: (reason: string) => undefined,
 	notFinite: string,
 	notSmaller: string,
 ): Promise<Outcome | undefined> {
-	const dtype: QuantDType = plan.bits === 4 ? 'uint4' : 'uint8';
+	const width = plan.bits === 8 ? 8 : 4;
 	const made = new Map<string, { codes: Value; scales: Value; zeroPoints: Value | null; rows: number; columns: number }>();
 	const views: { node: Node; key: string }[] = [];
 	const { value } = plan;
@@ -164,11 +193,10 @@ async function storeNBits(
 		}
 		views.push({ node, key: view.key });
 		if (made.has(view.key)) continue;
-		const wanted = { ...scheme(plan, options, dtype, options.symmetric), fullRange: true };
-		const quantized = await quantizeTensor(view.tensor, wanted, signal);
+		const quantized = await quantize(view.tensor, nbitsScheme(plan, options), plan, signal);
 		if (!quantized) return skip(notFinite);
 		if (quantizedBytes(quantized) >= plan.tensor.byteLength) return skip(notSmaller);
-		const packed = toMatMulNBits(view.tensor, quantized.params, plan.bits);
+		const packed = toMatMulNBits(quantized, width);
 		const inColumns: QuantizedTensor = { ...quantized, params: { ...quantized.params, scales: packed.scales } };
 		const zeroPoints = packed.zeroPoints;
 		made.set(view.key, {
@@ -193,7 +221,7 @@ async function storeNBits(
 			attributes: {
 				K: attribute.int(weight.rows),
 				N: attribute.int(weight.columns),
-				bits: attribute.int(plan.bits),
+				bits: attribute.int(width),
 				block_size: attribute.int(options.blockSize),
 			},
 		});
