@@ -64,8 +64,21 @@ try {
 	await region.waitFor({ timeout: 120_000 });
 	console.log(`study open (file hashed): ${((performance.now() - opened) / 1000).toFixed(1)} s, ${((peak - base) / 1e6).toFixed(0)} MB`);
 	// A copy is kept behind; what that takes is part of the tab's memory too.
-	await page.waitForTimeout(8000);
-	console.log(`copy kept: ${((peak - base) / 1e6).toFixed(0)} MB`);
+	const kept = () =>
+		page.evaluate(async () => {
+			try {
+				const models = await (await (await navigator.storage.getDirectory()).getDirectoryHandle('pare')).getDirectoryHandle('models');
+				for await (const folder of models.values()) {
+					if (folder.kind !== 'directory') continue;
+					for await (const name of (folder as FileSystemDirectoryHandle).keys()) if (name === 'files.json') return true;
+				}
+			} catch {
+				// The folder is not there yet.
+			}
+			return false;
+		});
+	while (!(await kept())) await page.waitForTimeout(500);
+	console.log(`copy kept: ${((performance.now() - opened) / 1000).toFixed(1)} s, ${((peak - base) / 1e6).toFixed(0)} MB`);
 	const boxes = region.getByRole('checkbox');
 	for (const box of await boxes.all()) await box.uncheck();
 	await region.getByRole('checkbox', { name: /8-bit weights/ }).check();

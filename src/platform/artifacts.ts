@@ -15,7 +15,8 @@ export interface StoredFiles {
 	readonly files: readonly { readonly name: string; readonly blob: Blob }[];
 }
 
-interface Listing {
+/** A kept file: the name it had, and its name in the folder. */
+export interface Listing {
 	readonly name: string;
 	readonly byteLength: number;
 	readonly stored: string;
@@ -49,16 +50,21 @@ export async function keepFiles(
 	await folder.write(listingName, JSON.stringify(listing));
 }
 
-/** Files that were kept, or undefined where they were not (or not completely). */
-export async function keptFiles(folder: Folder): Promise<StoredFiles | undefined> {
+/** What was kept in a folder, under which name there; undefined where nothing was, or not completely. */
+export async function keptNames(folder: Folder): Promise<readonly Listing[] | undefined> {
 	const blob = await folder.read(listingName);
 	if (!blob) return undefined;
-	let listing: readonly Listing[];
 	try {
-		listing = JSON.parse(await blob.text()) as readonly Listing[];
+		return JSON.parse(await blob.text()) as readonly Listing[];
 	} catch {
 		return undefined;
 	}
+}
+
+/** Files that were kept, or undefined where they were not (or not completely). */
+export async function keptFiles(folder: Folder): Promise<StoredFiles | undefined> {
+	const listing = await keptNames(folder);
+	if (!listing) return undefined;
 	const files: { name: string; blob: Blob }[] = [];
 	for (const { name, byteLength, stored } of listing) {
 		const content = await folder.read(stored);

@@ -1,4 +1,5 @@
 import { blobSource } from '../core/bytes/source.ts';
+import type { Model } from '../core/ir/model.ts';
 import { externalFiles, externalLocations } from '../core/onnx/external.ts';
 import { readModel } from '../core/onnx/read.ts';
 import { summarize } from '../core/onnx/summary.ts';
@@ -8,6 +9,7 @@ import { filesHash } from '../core/study/identity.ts';
 import { passes } from '../passes/registry.ts';
 import { variantDataFileName, variantDataName, variantFileName } from '../platform/artifacts.ts';
 import { hasOpfs, opfsRoot } from '../platform/opfs.ts';
+import { openKept } from './kept.ts';
 import { type FinishedOutput, type Output, openOutput } from './output.ts';
 import type { CompressArgs, CompressMethods, CompressResult } from './protocol.ts';
 import { type Call, serve } from './serve.ts';
@@ -23,8 +25,16 @@ async function inspect({ files }: Parameters<CompressMethods['inspect']>[0], cal
 	return summarize(model, { fileName: files.name, byteLength: totalBytes(files) });
 }
 
-async function compress({ files, recipe, job, learn }: CompressArgs, call: Call): Promise<CompressResult> {
-	const model = await openModel(files);
+async function compress(args: CompressArgs, call: Call): Promise<CompressResult> {
+	const kept = args.modelHash === undefined ? undefined : await openKept(args.modelHash);
+	try {
+		return await compressModel(kept?.model ?? (await openModel(args.files)), args, call);
+	} finally {
+		kept?.close();
+	}
+}
+
+async function compressModel(model: Model, { files, recipe, job, learn }: CompressArgs, call: Call): Promise<CompressResult> {
 	// The runtime and the readers come only with recipes that ask for them.
 	const learnt = learn && (await (await import('./learn.ts')).learning(learn, call));
 	const share = learn ? learnShare : passShare;

@@ -31,6 +31,8 @@ export interface CompressMethods {
 
 export interface CompressArgs {
 	readonly files: ModelFiles;
+	/** Names the stored copy of the same files, which is read faster where it is there. */
+	readonly modelHash?: Hash;
 	readonly recipe: Recipe;
 	/** Folder under tmp/; a name that no other job has. */
 	readonly job: string;

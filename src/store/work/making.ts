@@ -35,11 +35,18 @@ export function createMaker(context: Context): Maker {
 		if (!variant || !open.model) return;
 		const { recipe, notes } = await resolved(variant.recipe, open, signal, onProgress);
 		const learnt = get().study?.dataset;
+		const modelHash = get().study?.model.hash;
 		const learn = learnt && (await learnOf(recipe, learnt, open));
 		const result = await services.host.call(
 			learn ? 'learn' : 'compress',
 			'compress',
-			{ files: open.model, recipe, job: `${context.tab}-${context.nextId()}`, ...(learn && { learn }) },
+			{
+				files: open.model,
+				...(modelHash !== undefined && { modelHash }),
+				recipe,
+				job: `${context.tab}-${context.nextId()}`,
+				...(learn && { learn }),
+			},
 			{ signal, onProgress, input: id, deadlineMs: 60 * minute },
 		);
 		if (result.held) context.held.set(result.file, result.held);
