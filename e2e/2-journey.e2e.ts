@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
-import { endlessLoop } from './hostile.ts';
+import { endlessLoop, threeGigabytes } from './hostile.ts';
 import { Studio } from './pages/studio.ts';
 import { check, spec, until } from './runner.ts';
 
@@ -258,6 +258,25 @@ spec(
 		await until('the next model to work', async () => (await studio.rows().count()) > 0, minute);
 	},
 	{ timeoutMs: 3 * minute },
+);
+
+spec(
+	'a model that asks for 3 GB is not run, says why, and the page goes on',
+	async ({ page, address }) => {
+		const studio = new Studio(page, address);
+		await studio.open();
+		await studio.drop([{ name: 'huge.onnx', bytes: threeGigabytes() }]);
+		await until(
+			'the refusal',
+			async () =>
+				/needs at least \d\.\d GB; the limit set here is 2\.0 GB/.test((await page.getByRole('alert').allTextContents()).join(' ')),
+			20_000,
+		);
+		await page.getByRole('button', { name: /close this study/ }).click();
+		await studio.sample('Digits classifier').click();
+		await until('the next model to work', async () => (await studio.rows().count()) > 0, minute);
+	},
+	{ timeoutMs: 2 * minute },
 );
 
 spec(

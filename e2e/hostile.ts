@@ -36,10 +36,10 @@ const node = (op: string, inputs: readonly string[], outputs: readonly string[],
 		...text(4, op),
 		...attributes.flatMap((attribute) => bytes(5, attribute)),
 	]);
-const int64 = (name: string, data: bigint): number[] => {
+const int64 = (name: string, data: bigint, dims: readonly number[] = []): number[] => {
 	const raw = Buffer.alloc(8);
 	raw.writeBigInt64LE(data);
-	return bytes(5, [...number(2, INT64), ...text(8, name), ...bytes(9, [...raw])]);
+	return bytes(5, [...dims.flatMap((dim) => number(1, dim)), ...number(2, INT64), ...text(8, name), ...bytes(9, [...raw])]);
 };
 const bool = (name: string): number[] => bytes(5, [...number(2, BOOL), ...text(8, name), ...bytes(9, [1])]);
 
@@ -63,6 +63,19 @@ export function endlessLoop(): Uint8Array {
 		...bool('go'),
 		...value(11, 'x', FLOAT, [1]),
 		...value(12, 'y', FLOAT, [1]),
+	];
+	return Uint8Array.from([...number(1, 8), ...bytes(7, graph), ...bytes(8, [...text(1, ''), ...number(2, 17)])]);
+}
+
+/** A file of some 200 bytes whose one run asks for a tensor of 3 GB. */
+export function threeGigabytes(): Uint8Array {
+	const graph = [
+		...node('ConstantOfShape', ['size'], ['huge']),
+		...node('Add', ['huge', 'x'], ['y']),
+		...text(2, 'huge'),
+		...int64('size', 750_000_000n, [1]),
+		...value(11, 'x', FLOAT, [1]),
+		...value(12, 'y', FLOAT, [750_000_000]),
 	];
 	return Uint8Array.from([...number(1, 8), ...bytes(7, graph), ...bytes(8, [...text(1, ''), ...number(2, 17)])]);
 }
