@@ -8,6 +8,8 @@ export interface Preset {
 	/** One line: what one gets and what it costs. */
 	readonly summary: string;
 	readonly family: Family;
+	/** Its passes learn from sample inputs: real ones make it good. Checked against the passes by a test. */
+	readonly learns?: true;
 	readonly recipe: Recipe;
 }
 
@@ -53,5 +55,12 @@ export const presets: readonly Preset[] = [
 			name: 'int4-weights',
 			steps: [{ pass: 'weight-only', options: { bits: 4, blockSize: 32, symmetric: false, method: 'mse' } }],
 		},
+	},
+	{
+		id: 'prune-structured',
+		title: 'A quarter less computing',
+		summary: 'Channels, hidden units and heads are cut out and their readers fitted anew on sample inputs: smaller and faster, some loss.',
+		family: 'pruned',
+		recipe: { v: 1, seed: 0, name: 'prune-structured', steps: [{ pass: 'prune-structured', options: { macsChange: -0.25 } }] },
 	},
 ];

@@ -3,10 +3,13 @@ import { presets } from './presets.ts';
 
 const variation = (name: string, ...steps: Recipe['steps']): Recipe => ({ v: 1, seed: 0, name, steps });
 
-/** The presets and their usual variations: enough points to see the shape of the trade-off at once. */
+/** Presets that need nothing but the model and are made in seconds. */
+const quick: readonly string[] = ['float16', 'prune-50', 'int8-dynamic', 'int8-weights', 'int4-weights'];
+
+/** Quick presets and their usual variations: enough points to see the shape of the trade-off at once. */
 export function standardSet(): Recipe[] {
 	return [
-		...presets.map((preset) => ({ ...preset.recipe, name: preset.id })),
+		...presets.filter(({ id }) => quick.includes(id)).map((preset) => ({ ...preset.recipe, name: preset.id })),
 		variation('int8-dynamic per tensor', { pass: 'int8-dynamic', options: { perChannel: false } }),
 		variation('int8-weights per channel', { pass: 'weight-only', options: { bits: 8, blockSize: 0 } }),
 		variation('int4-weights block 128', { pass: 'weight-only', options: { bits: 4, blockSize: 128, symmetric: false, method: 'mse' } }),

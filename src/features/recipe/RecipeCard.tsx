@@ -12,6 +12,16 @@ export interface RecipeCardProps {
 	readonly onBuild: () => void;
 }
 
+const groupTitles: readonly (readonly [title: string, families: readonly Preset['family'][]])[] = [
+	['Graph', ['optimized']],
+	['Quantize', ['quantized']],
+	['Prune and factorize', ['pruned', 'factorized']],
+	['Both', ['both']],
+];
+const groups = groupTitles
+	.map(([title, families]) => ({ title, members: presets.filter(({ family }) => families.includes(family)) }))
+	.filter(({ members }) => members.length > 0);
+
 /** Presets to run at once, or a way into the builder. What exists already is ticked. */
 export function RecipeCard({ study, busy, onRun, onBuild }: RecipeCardProps) {
 	const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
@@ -22,6 +32,7 @@ export function RecipeCard({ study, busy, onRun, onBuild }: RecipeCardProps) {
 		if (!next.delete(id)) next.add(id);
 		setChosen(next);
 	};
+	const madeUp = study.dataset?.kind === 'synthetic';
 	const selected = presets.filter((preset) => chosen.has(preset.id));
 	return (
 		<section className="card recipes" aria-labelledby="recipes-title">
@@ -33,20 +44,31 @@ export function RecipeCard({ study, busy, onRun, onBuild }: RecipeCardProps) {
 				{standardSet().length} recipes: half precision, int8, 4 bits, zeros and their usual variations. Each is measured against the
 				original.
 			</p>
-			<ul className="preset-list">
-				{presets.map((preset) => (
-					<li key={preset.id}>
-						<label>
-							<input type="checkbox" checked={chosen.has(preset.id)} onChange={() => toggle(preset.id)} />
-							<span>
-								<span className={`swatch family-${preset.family}`} aria-hidden="true" /> {preset.title}
-								{done(preset) && <span className="badge">made</span>}
-								<small className="muted">{preset.summary}</small>
-							</span>
-						</label>
-					</li>
-				))}
-			</ul>
+			{groups.map(({ title, members }) => (
+				<div key={title} className="preset-group">
+					<h3>{title}</h3>
+					<ul className="preset-list">
+						{members.map((preset) => (
+							<li key={preset.id}>
+								<label>
+									<input type="checkbox" checked={chosen.has(preset.id)} onChange={() => toggle(preset.id)} />
+									<span>
+										<span className={`swatch family-${preset.family}`} aria-hidden="true" /> {preset.title}
+										{done(preset) && <span className="badge">made</span>}
+										{preset.learns && <span className="badge">learns from inputs</span>}
+										<small className="muted">{preset.summary}</small>
+									</span>
+								</label>
+							</li>
+						))}
+					</ul>
+				</div>
+			))}
+			{madeUp && selected.some((preset) => preset.learns) && (
+				<p className="muted">
+					There are only made-up inputs to learn from: ranges and choices found on them say little. Add a few dozen real examples first.
+				</p>
+			)}
 			<div className="buttons">
 				<button
 					type="button"
