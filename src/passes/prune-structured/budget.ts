@@ -1,0 +1,140 @@
+import type { Structure } from '../../core/structure/groups.ts';
+import type { Learned } from './learn.ts';
+import type { PruneOptions } from './options.ts';
+
+/** Multiply-accumulates and bytes that the result may have at most. */
+export interface Budget {
+	readonly macs: number;
+	readonly bytes: number;
+}
+
+export function budgetOf(structure: Structure, options: PruneOptions): Budget | undefined {
+	if (options.macsChange === 0 && options.bytesChange === 0) return undefined;
+	const limit = (total: number, change: number): number => (change < 0 ? total * (1 + change) : Number.POSITIVE_INFINITY);
+	return { macs: limit(structure.macs, options.macsChange), bytes: limit(structure.bytes, options.bytesChange) };
+}
+
+/** How many units go when a share of the group goes: what is left is a multiple of `roundTo`, and at least the least share. */
+export function countFor(units: number, share: number, options: PruneOptions): number {
+	const least = Math.max(1, Math.ceil(units * options.leastShare));
+	const step = stepOf(units, options);
+	const left = Math.round((units * (1 - share)) / step) * step;
+	return Math.max(0, units - Math.min(units, Math.max(left, Math.ceil(least / step) * step)));
+}
+
+function stepOf(units: number, options: PruneOptions): number {
+	return units >= 4 * options.roundTo ? options.roundTo : 1;
+}
+
+/** The same share of every group. With a budget: the smallest share that meets it. */
+export function uniformCounts(
+	structure: Structure,
+	learned: readonly Learned[],
+	options: PruneOptions,
+	budget: Budget | undefined,
+): number[] {
+	const counts = (share: number): number[] => learned.map(({ group }) => countFor(group.units.length, share, options));
+	if (!budget) return counts(options.ratio);
+	let [low, high] = [0, 1];
+	for (let i = 0; i < 24; i++) {
+		const middle = (low + high) / 2;
+		if (meets(structure, learned, counts(middle), budget)) high = middle;
+		else low = middle;
+	}
+	return counts(high);
+}
+
+function left(structure: Structure, learned: readonly Learned[], counts: readonly number[]): Budget {
+	const gone = new Array<number>(structure.groups.length).fill(0);
+	for (const [i, { group }] of learned.entries()) gone[group.index] = counts[i] as number;
+	return structure.estimate(gone);
+}
+
+function meets(structure: Structure, learned: readonly Learned[], counts: readonly number[], budget: Budget): boolean {
+	const { macs, bytes } = left(structure, learned, counts);
+	return macs <= budget.macs && bytes <= budget.bytes;
+}
+
+/**
+ * What the outputs lose by number of removed units: the measured curve of the readers' error, scaled to what the outputs did on trial.
+ * Groups whose readers cannot be looked at are taken to be as dear as the dearest.
+ */
+export function costCurves(learned: readonly Learned[], options: PruneOptions): ((count: number) => number)[] {
+	const ratios: number[] = [];
+	for (const { probe, curve } of learned) {
+		const error = probe && curve.find((point) => point.removed === probe.removed)?.error;
+		if (probe && error) ratios.push(probe.divergence / error);
+	}
+	const dearest = ratios.length > 0 && options.allocation === 'sensitivity' ? Math.max(...ratios) : 1;
+	return learned.map(({ group, curve, probe }) => {
+		const units = group.units.length;
+		const error = probe && curve.find((point) => point.removed === probe.removed)?.error;
+		const scale = options.allocation === 'sensitivity' ? (probe && error ? probe.divergence / error : dearest) : 1;
+		if (curve.length === 0) return (count) => dearest * (count / units) ** 2;
+		const points = convex([{ removed: 0, error: 0 }, ...curve]);
+		return (count) => scale * interpolate(points, count);
+	});
+}
+
+interface Point {
+	readonly removed: number;
+	readonly error: number;
+}
+
+/** Lower convex hull, never falling: what greedy steps need. */
+function convex(points: readonly Point[]): Point[] {
+	const hull: Point[] = [];
+	for (const point of points) {
+		const next = { removed: point.removed, error: Math.max(point.error, hull.at(-1)?.error ?? 0) };
+		while (hull.length > 1) {
+			const [a, b] = hull.slice(-2) as [Point, Point];
+			if ((b.error - a.error) * (next.removed - b.removed) <= (next.error - b.error) * (b.removed - a.removed)) break;
+			hull.pop();
+		}
+		hull.push(next);
+	}
+	return hull;
+}
+
+function interpolate(points: readonly Point[], count: number): number {
+	for (let i = 1; i < points.length; i++) {
+		const [a, b] = points.slice(i - 1, i + 1) as [Point, Point];
+		if (count <= b.removed) return a.error + ((b.error - a.error) * (count - a.removed)) / Math.max(1, b.removed - a.removed);
+	}
+	const [a, b] = points.slice(-2) as [Point, Point];
+	return b ? b.error + ((b.error - a.error) / Math.max(1, b.removed - a.removed)) * (count - b.removed) : 0;
+}
+
+/** The budget met by steps, each time the one that costs the outputs least for what it saves. */
+export function solvedCounts(structure: Structure, learned: readonly Learned[], options: PruneOptions, budget: Budget): number[] {
+	const costs = costCurves(learned, options);
+	const counts = learned.map(() => 0);
+	const saving = (counts: readonly number[]): number => {
+		const { macs, bytes } = left(structure, learned, counts);
+		const over = (value: number, limit: number, total: number): number => (Number.isFinite(limit) ? Math.max(0, value - limit) / total : 0);
+		return over(macs, budget.macs, structure.macs) + over(bytes, budget.bytes, structure.bytes);
+	};
+	let now = saving(counts);
+	while (now > 0) {
+		let best: { i: number; next: number; rate: number; after: number } | undefined;
+		for (const [i, { group }] of learned.entries()) {
+			const units = group.units.length;
+			const most = countFor(units, 1, options);
+			const step = stepOf(units, options);
+			const stride = Math.max(step, Math.round(units / 48 / step) * step);
+			const current = counts[i] as number;
+			// What is left stays a multiple of the step.
+			const next = Math.min(most, current === 0 ? stride + ((units - stride) % step) : current + stride);
+			if (next <= current) continue;
+			const after = saving(counts.with(i, next));
+			if (after >= now) continue;
+			const price = Math.max(0, (costs[i]?.(next) ?? 0) - (costs[i]?.(current) ?? 0));
+			const rate = price / (now - after);
+			if (!best || rate < best.rate) best = { i, next, rate, after };
+		}
+		if (!best) break;
+		counts[best.i] = best.next;
+		now = best.after;
+	}
+	return counts;
+}

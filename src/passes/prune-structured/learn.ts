@@ -1,0 +1,286 @@
+import type { Value } from '../../core/ir/graph.ts';
+import type { Model } from '../../core/ir/model.ts';
+import type { TensorData } from '../../core/ir/tensor-data.ts';
+import type { CalibrationSet, Compute } from '../../core/pass/calibration.ts';
+import type { PassContext } from '../../core/pass/pass.ts';
+import { divergence, type OutputKind, outputKinds } from '../../core/refit/divergence.ts';
+import { featureRows, rowCount, writeLayer } from '../../core/refit/layer.ts';
+import { type Moments, MomentsReducer, RowProducts } from '../../core/refit/moments.ts';
+import { centred } from '../../core/refit/ridge.ts';
+import { openRows, type Phase, pickPositions, planPhases, rowsWanted } from '../../core/refit/rows.ts';
+import type { Group, Structure } from '../../core/structure/groups.ts';
+import { type ErrorPoint, removalOrder, type SurgeonLayer } from '../../core/structure/surgeon.ts';
+import { copyModel } from './copy.ts';
+import type { PruneOptions } from './options.ts';
+import { rankByWeights } from './rank.ts';
+import { type Reader, unitFeatures } from './readers.ts';
+
+/** Memory that values of all examples may take between layers. */
+export const LIVE_BYTES = 160_000_000;
+/** Shares of a group at which its error is measured. */
+const LEVELS = [1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8];
+/** Share of a group that is taken out on trial to see what the outputs do. */
+const PROBE = 1 / 4;
+
+/** Sample inputs, divided into those fitted on and those held out. */
+export interface Samples {
+	readonly calibration: CalibrationSet;
+	/** Indices of the base examples; variations of example i are at i + k n. */
+	readonly fit: readonly number[];
+	readonly held: readonly number[];
+	/** All examples with variations, fitted and held-out ones mixed, so that any beginning holds both. */
+	readonly all: readonly { readonly index: number; readonly held: boolean }[];
+}
+
+/** What is known of a group after looking at sample inputs. */
+export interface Learned {
+	readonly group: Group;
+	/** Units, first to go first. */
+	readonly order: readonly number[];
+	/** Error of its readers by number of removed units; empty where they cannot be looked at. */
+	readonly curve: readonly ErrorPoint[];
+	/** What taking out so many units does to the outputs. */
+	probe?: { readonly removed: number; readonly divergence: number };
+}
+
+export interface Reference {
+	readonly kinds: ReadonlyMap<string, OutputKind>;
+	readonly outputs: readonly Readonly<Record<string, TensorData>>[];
+}
+
+/** The original's outputs on the held-out examples. */
+export async function referenceOutputs(model: Model, samples: Samples, compute: Compute, signal?: AbortSignal): Promise<Reference> {
+	const outputs = await outputsOf(model, samples, compute, signal);
+	return { kinds: outputKinds(model, outputs[0] ?? {}), outputs };
+}
+
+async function outputsOf(model: Model, { calibration, held }: Samples, compute: Compute, signal?: AbortSignal) {
+	const session = await compute.load(model, { graphOptimization: 'all' });
+	const outputs: Record<string, TensorData>[] = [];
+	try {
+		for (const index of held) {
+			signal?.throwIfAborted();
+			outputs.push(await session.run((await calibration.example(index, signal)).feeds));
+		}
+	} finally {
+		await session.release();
+	}
+	return outputs;
+}
+
+/** Mean divergence of a model's outputs from the reference on the held-out examples. */
+export async function divergenceOf(
+	model: Model,
+	reference: Reference,
+	samples: Samples,
+	compute: Compute,
+	signal?: AbortSignal,
+): Promise<number> {
+	const outputs = await outputsOf(model, samples, compute, signal);
+	let total = 0;
+	for (const [i, variant] of outputs.entries()) total += divergence(reference.kinds, reference.outputs[i] ?? {}, variant);
+	return total / Math.max(1, outputs.length);
+}
+
+/** Bytes that stay at each target for one example. */
+export async function profileTargets(model: Model, targets: readonly Value[], samples: Samples, compute: Compute): Promise<number[]> {
+	const source = await openRows(model, targets, { compute, calibration: samples.calibration, indices: [samples.fit[0] ?? 0] });
+	const bytes: number[] = [];
+	for (const target of targets) {
+		await source.advance(target, () => undefined);
+		bytes.push(source.liveBytes);
+	}
+	return bytes;
+}
+
+/**
+ * Ranks the units of each group and measures what their loss costs. The readers' inputs stream by layer after layer; of each only
+ * covariances are kept, and those only until the groups that need them have been ranked.
+ */
+export async function learnGroups(
+	model: Model,
+	structure: Structure,
+	groups: readonly Group[],
+	readers: readonly Reader[],
+	samples: Samples,
+	options: PruneOptions,
+	context: PassContext & { readonly compute: Compute },
+): Promise<Learned[]> {
+	const { compute, signal } = context;
+	const learned = new Map<Group, Learned>();
+	const seen = new Map<Reader, { fit: Moments; held: Moments }>();
+	const visible = readers.filter((reader) => reader.layer);
+	const targets = visible.map((reader) => reader.input);
+	const byData = options.criterion === 'second-order' || options.criterion === 'activation';
+	const measured = options.allocation !== 'uniform';
+	const waiting = new Set(groups);
+	const settle = async (): Promise<void> => {
+		for (const group of waiting) {
+			const own = group.consumers.map((consumer) => readers.find((reader) => reader.contraction === consumer));
+			if (own.some((reader) => reader?.layer && !seen.has(reader) && (byData || measured))) continue;
+			waiting.delete(group);
+			learned.set(group, await rank(structure, group, own as Reader[], seen, options, context));
+			for (const reader of own) {
+				if (reader && ![...waiting].some((other) => other.consumers.includes(reader.contraction))) seen.delete(reader);
+			}
+		}
+	};
+	if ((byData || measured) && visible.length > 0) {
+		const products = await RowProducts.create(compute);
+		try {
+			const live = await profileTargets(model, targets, samples, compute);
+			for (const phase of planPhases(live, samples.all.length, LIVE_BYTES)) {
+				await lookAt(model, visible, phase, samples, context, products, async (reader, fit, held) => {
+					seen.set(reader, { fit, held });
+					await settle();
+					context.progress((0.4 * seen.size) / Math.max(1, readers.length), `looked at ${reader.node.label}`);
+				});
+			}
+		} finally {
+			await products.release();
+		}
+	}
+	await settle();
+	signal?.throwIfAborted();
+	return groups.map((group) => learned.get(group) as Learned);
+}
+
+async function lookAt(
+	model: Model,
+	readers: readonly Reader[],
+	phase: Phase,
+	samples: Samples,
+	{ compute, signal }: PassContext & { readonly compute: Compute },
+	products: RowProducts,
+	done: (reader: Reader, fit: Moments, held: Moments) => Promise<void>,
+): Promise<void> {
+	const part = readers.slice(phase.from, phase.to);
+	const chosen = samples.all.slice(0, phase.examples);
+	const source = await openRows(
+		model,
+		part.map((reader) => reader.input),
+		{ compute, calibration: samples.calibration, indices: chosen.map((entry) => entry.index), signal },
+	);
+	for (const [i, reader] of part.entries()) {
+		const features = reader.layer?.features ?? 0;
+		const fit = new MomentsReducer(features, 0, products);
+		const held = new MomentsReducer(features, 0, products);
+		const wanted = Math.ceil(rowsWanted(features) / chosen.length);
+		await source.advance(reader.input, async (data, dims, example) => {
+			const positions = pickPositions(rowCount(reader.node, reader.layer?.taps ?? 1, dims, reader.kernel), wanted, i * 7919 + example);
+			const rows = featureRows(reader.node, data, dims, reader.kernel, positions);
+			await (chosen[example]?.held ? held : fit).add(rows.data, new Float32Array(0), rows.count);
+		});
+		await done(reader, await fit.flush(), await held.flush());
+	}
+}
+
+async function rank(
+	structure: Structure,
+	group: Group,
+	readers: readonly Reader[],
+	seen: ReadonlyMap<Reader, { fit: Moments; held: Moments }>,
+	options: PruneOptions,
+	context: PassContext,
+): Promise<Learned> {
+	const count = group.units.length;
+	const layers: SurgeonLayer[] = [];
+	for (const reader of readers) {
+		const moments = seen.get(reader);
+		if (!reader.layer || !moments || moments.fit.rows < 2) continue;
+		layers.push(surgeonLayer(structure, group, reader, moments.fit, moments.held));
+	}
+	const byWeights = options.criterion === 'second-order' || options.criterion === 'activation' ? 'l2' : options.criterion;
+	let order: readonly number[] | undefined;
+	if (options.criterion === 'activation' && layers.length > 0) order = rankByEnergy(layers, count);
+	else if (options.criterion !== 'second-order' || layers.length === 0) {
+		order = await rankByWeights(structure.trace, group, byWeights, context.random.fork(group.name));
+	}
+	if (layers.length === 0) return { group, order: order ?? [], curve: [] };
+	const most = Math.min(count - 1, Math.floor(count * (1 - options.leastShare)));
+	const levels =
+		options.allocation === 'uniform'
+			? []
+			: [...new Set(LEVELS.map((share) => Math.round(share * count)))].filter((n) => n > 0 && n <= most);
+	const probe = Math.min(most, Math.max(1, Math.round(PROBE * count)));
+	const measureAt = options.allocation === 'uniform' ? [] : [...new Set([...levels, probe, most])].sort((a, b) => a - b);
+	const found = removalOrder(layers, count, {
+		most,
+		measureAt,
+		keepWeightsAt: options.allocation === 'sensitivity' ? [probe] : [],
+		...(order && { order }),
+		signal: context.signal,
+	});
+	const rest = order ?? [...found.order, ...Array.from({ length: count }, (_, unit) => unit).filter((unit) => !found.order.includes(unit))];
+	return { group, order: rest, curve: found.curve };
+}
+
+/** The moments of a reader's inputs as the surgeon takes them. */
+export function surgeonLayer(structure: Structure, group: Group, reader: Reader, fit: Moments, held: Moments): SurgeonLayer {
+	const layer = reader.layer;
+	if (!layer) throw new Error(`${reader.node.label} is no matrix`);
+	const scaled = (moments: Moments): Float64Array => {
+		const matrix = centred(moments);
+		for (let i = 0; i < matrix.length; i++) matrix[i] = (matrix[i] as number) / Math.max(1, moments.rows);
+		return matrix;
+	};
+	return {
+		weights: layer.weights,
+		outputs: layer.outputs,
+		features: layer.features,
+		covariance: scaled(fit),
+		heldCovariance: scaled(held.rows > 1 ? held : fit),
+		means: fit.x.map((sum) => sum / Math.max(1, fit.rows)),
+		unitFeatures: unitFeatures(structure, group, reader),
+	};
+}
+
+/** Units by the energy that they give to the outputs of their readers: squared weights times mean squares of inputs. */
+function rankByEnergy(layers: readonly SurgeonLayer[], count: number): number[] {
+	const scores = new Float64Array(count);
+	for (const layer of layers) {
+		const n = layer.features;
+		const energy = new Float64Array(n);
+		for (const [i, w] of layer.weights.entries()) energy[i % n] = (energy[i % n] as number) + w * w;
+		for (const [unit, features] of layer.unitFeatures.entries()) {
+			for (const f of features) {
+				const power = (layer.covariance[f * n + f] as number) + (layer.means[f] as number) ** 2;
+				scores[unit] = (scores[unit] as number) + (energy[f] as number) * power;
+			}
+		}
+	}
+	return Array.from(scores.keys()).sort((a, b) => (scores[a] as number) - (scores[b] as number) || a - b);
+}
+
+/** Takes a quarter of each group out of a copy, others making up for it, and sees what the outputs do. */
+export async function probeGroups(
+	model: Model,
+	learned: readonly Learned[],
+	readers: readonly Reader[],
+	reference: Reference,
+	samples: Samples,
+	context: PassContext & { readonly compute: Compute },
+): Promise<void> {
+	for (const [i, entry] of learned.entries()) {
+		context.signal?.throwIfAborted();
+		context.progress(0.4 + (0.3 * i) / learned.length, `what the outputs lose with ${entry.group.name}`);
+		const point = entry.curve.find((found) => found.layers);
+		if (!point?.layers) continue;
+		const copy = copyModel(model);
+		let at = 0;
+		for (const consumer of entry.group.consumers) {
+			const reader = readers.find((found) => found.contraction === consumer);
+			const node = reader && copy.nodes.get(reader.node);
+			if (!reader?.layer || !node) continue;
+			const weights = point.layers[at];
+			at += 1;
+			if (!weights) continue;
+			const bias = reader.layer.bias.map((b, o) => b + (weights.biasChange[o] as number));
+			writeLayer(node, reader.layer, weights.weights, bias, reader.kernel);
+		}
+		entry.probe = {
+			removed: point.removed,
+			divergence: await divergenceOf(copy.model, reference, samples, context.compute, context.signal),
+		};
+	}
+}

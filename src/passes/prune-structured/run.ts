@@ -1,0 +1,191 @@
+import type { Model } from '../../core/ir/model.ts';
+import type { CalibrationSet } from '../../core/pass/calibration.ts';
+import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
+import { pictureInput, remembered, varied } from '../../core/refit/augment.ts';
+import { cutModel, keptIndices, remainingAfter } from '../../core/structure/cut.ts';
+import { findStructure, type Group, type Structure } from '../../core/structure/groups.ts';
+import { budgetOf, solvedCounts, uniformCounts } from './budget.ts';
+import { copyModel } from './copy.ts';
+import { divergenceOf, type Learned, learnGroups, probeGroups, referenceOutputs, type Samples } from './learn.ts';
+import type { PruneOptions } from './options.ts';
+import { type Reader, readersOf } from './readers.ts';
+import { type Refit, type RefitResult, refitLayers } from './recover.ts';
+
+/** Examples with their variations, at most. */
+const MOST_EXAMPLES = 220;
+
+/** Groups that the options let be cut. */
+export function eligibleGroups(structure: Structure, options: PruneOptions): Group[] {
+	const excluded = new Set(options.nodesToExclude);
+	return structure.groups.filter((group) => {
+		if (options.scope === 'inner' && group.consumers.length > 1) return false;
+		const nodes = [
+			...group.consumers.map((consumer) => consumer.node),
+			...group.places.flatMap((place) => [...place.value.uses].map((use) => use.node)),
+		];
+		return !nodes.some((node) => excluded.has(node.name) || excluded.has(node.label));
+	});
+}
+
+/** Reasons for layers whose output channels stay, one note for each reason. */
+export function keptNotes(structure: Structure): Note[] {
+	const byReason = new Map<string, string[]>();
+	for (const { layer, node, reason } of structure.kept) {
+		const key = `${reason} (${node})`;
+		byReason.set(key, [...(byReason.get(key) ?? []), layer]);
+	}
+	return [...byReason].map(([reason, layers]): Note => {
+		const shown = layers.slice(0, 3).join(', ') + (layers.length > 3 ? ` and ${layers.length - 3} more` : '');
+		return { level: 'skip', node: layers[0] ?? '', reason: `the outputs of ${shown} stay: ${reason}` };
+	});
+}
+
+/** Divides the sample inputs: every so many is held out. Pictures are varied where the examples are few. */
+export async function divide(calibration: CalibrationSet, options: PruneOptions, signal?: AbortSignal): Promise<Samples> {
+	const base = calibration.n;
+	const first = base > 0 ? await calibration.example(0, signal) : undefined;
+	const varies = options.augment && first !== undefined && pictureInput(first.feeds) !== undefined;
+	const variations = varies ? Math.max(1, Math.min(4, Math.floor(MOST_EXAMPLES / base))) : 1;
+	const stride = Math.max(2, Math.round(1 / options.heldOut));
+	const isHeld = (index: number): boolean => index % stride === stride - 1 || (base < stride && index === base - 1);
+	const indices = Array.from({ length: base }, (_, i) => i);
+	const all = Array.from({ length: base * variations }, (_, index) => ({ index, held: isHeld(index % base) }));
+	return {
+		calibration: remembered(varied(calibration, variations)),
+		fit: indices.filter((index) => !isHeld(index)),
+		held: indices.filter(isHeld),
+		all: all.slice(0, Math.max(base, MOST_EXAMPLES)),
+	};
+}
+
+export async function run(model: Model, options: PruneOptions, context: PassContext): Promise<PassResult> {
+	const { compute, calibration, signal } = context;
+	if (!compute || !calibration) throw new Error('a runtime and sample inputs are needed');
+	if (calibration.n < 2) throw new Error('at least two sample inputs are needed: some to fit on, some to judge by');
+	const full = { ...context, compute };
+	const structure = await findStructure(model);
+	const groups = eligibleGroups(structure, options);
+	const notes: Note[] = keptNotes(structure);
+	if (groups.length === 0) return { changed: 0, eligible: 0, bytesTouched: 0, unit: 'groups', notes };
+	context.progress(0.02, `${groups.length} groups of channels that can go`);
+	const samples = await divide(calibration, options, signal);
+	const readers = await readersOf(structure, groups, signal);
+	for (const reader of readers) {
+		if (!reader.layer) notes.push({ level: 'skip', node: reader.node.label, reason: `it is not fitted anew: ${reader.reason}` });
+	}
+	const budget = budgetOf(structure, options);
+	const solving = budget !== undefined && options.allocation !== 'uniform';
+	const learned = await learnGroups(
+		model,
+		structure,
+		groups,
+		readers,
+		samples,
+		solving ? options : { ...options, allocation: 'uniform' },
+		full,
+	);
+	const reference = await referenceOutputs(model, samples, compute, signal);
+	if (solving && options.allocation === 'sensitivity') await probeGroups(model, learned, readers, reference, samples, full);
+	const counts = solving ? solvedCounts(structure, learned, options, budget) : uniformCounts(structure, learned, options, budget);
+	const gone = new Set(learned.flatMap(({ group, order }, i) => order.slice(0, counts[i]).map((unit) => group.units[unit] as number)));
+	if (gone.size === 0) return { changed: 0, eligible: groups.length, bytesTouched: 0, unit: 'groups', notes };
+
+	const original = copyModel(model);
+	const refits = refitsFor(structure, readers, gone, original.nodes);
+	const cut = cutModel(structure.trace, gone);
+	const unfitted = copyModel(model).model;
+	let fitted: readonly RefitResult[] = [];
+	if (options.refit) {
+		fitted = await refitLayers(model, original.model, refits, samples, full);
+		const [before, after] = [
+			await divergenceOf(unfitted, reference, samples, compute, signal),
+			await divergenceOf(model, reference, samples, compute, signal),
+		];
+		notes.push({
+			level: after <= before ? 'info' : 'warn',
+			reason: `outputs of ${samples.held.length} held-out examples diverge by ${after.toPrecision(3)} after refitting, ${before.toPrecision(3)} without`,
+		});
+		if (after > before) {
+			takeBack(model, unfitted, refits);
+			notes.push({ level: 'warn', reason: 'refitting did not help and was left out' });
+			fitted = [];
+		}
+	}
+	notes.push(...groupNotes(learned, counts), ...refitNotes(fitted));
+	const changed = counts.filter((count) => count > 0).length;
+	const estimate = structure.estimate(countsByGroup(structure, learned, counts));
+	if (budget && (estimate.macs > budget.macs * 1.02 || estimate.bytes > budget.bytes * 1.02)) {
+		notes.unshift({ level: 'warn', reason: 'the budget cannot be met: all that can go, as far as the options let it, is gone' });
+	}
+	return {
+		changed,
+		eligible: groups.length,
+		bytesTouched: cut.bytes,
+		unit: 'groups',
+		notes,
+		headline: `${gone.size} channels, hidden units or heads of ${changed} groups are gone: ${percent(estimate.macs / structure.macs)} of the multiply-accumulates and ${percent(estimate.bytes / structure.bytes)} of the weights are left.`,
+	};
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+function countsByGroup(structure: Structure, learned: readonly Learned[], counts: readonly number[]): number[] {
+	const gone = new Array<number>(structure.groups.length).fill(0);
+	for (const [i, { group }] of learned.entries()) gone[group.index] = counts[i] as number;
+	return gone;
+}
+
+/** Layers that read something that goes, with what stays of their outputs. Told before cutting. */
+function refitsFor(
+	structure: Structure,
+	readers: readonly Reader[],
+	gone: ReadonlySet<number>,
+	originals: ReadonlyMap<Reader['node'], Reader['node']>,
+): Refit[] {
+	const remaining = remainingAfter(structure.trace, gone);
+	return readers.flatMap((reader): Refit[] => {
+		const original = originals.get(reader.node);
+		if (!reader.layer || !original || remaining.kept(reader.contraction.labels) === reader.contraction.labels.length) return [];
+		const axes = structure.trace.axes.get(reader.node.output());
+		const labels = axes?.[reader.node.op === 'Conv' ? 1 : axes.length - 1];
+		return [{ node: reader.node, original, outputs: keptIndices(labels, remaining), kernel: reader.kernel }];
+	});
+}
+
+/** Gives the fitted layers the weights back that they had after cutting. */
+function takeBack(model: Model, unfitted: Model, refits: readonly Refit[]): void {
+	const before = [...unfitted.graph.nodes()];
+	const now = [...model.graph.nodes()];
+	const wanted = new Set(refits.map((refit) => refit.node));
+	for (const [i, node] of now.entries()) {
+		const old = before[i];
+		if (!old || !(wanted.has(node) || node.inputs.some((input) => input?.initializer && !old.inputs.includes(input)))) continue;
+		for (const [slot, input] of node.inputs.entries()) {
+			const stored = old.input(slot)?.initializer;
+			if (input?.initializer && stored && input.initializer !== stored) input.initializer = stored;
+		}
+	}
+}
+
+function groupNotes(learned: readonly Learned[], counts: readonly number[]): Note[] {
+	return learned.flatMap(({ group, probe }, i): Note[] => {
+		const count = counts[i] as number;
+		if (count === 0) return [];
+		const what = group.kind === 'blocks' ? `blocks of ${group.width}` : 'channels';
+		const cost = probe ? `; ${probe.removed} fewer alone move the outputs by ${probe.divergence.toPrecision(3)}` : '';
+		return [{ level: 'info', node: group.name, reason: `${group.units.length} → ${group.units.length - count} ${what}${cost}` }];
+	});
+}
+
+function refitNotes(results: readonly RefitResult[]): Note[] {
+	return results.map((result): Note => {
+		const errors = `error on held-out rows ${result.before.toPrecision(3)} → ${result.after.toPrecision(3)}`;
+		const how =
+			result.strength === undefined
+				? 'left as it was'
+				: result.strength === Number.POSITIVE_INFINITY
+					? 'bias fitted'
+					: `regularization ${result.strength}`;
+		return { level: 'info', node: result.node.label, reason: `refitted: ${errors} (${how})` };
+	});
+}
