@@ -15,6 +15,13 @@ export interface Preset {
 
 export const presets: readonly Preset[] = [
 	{
+		id: 'optimize',
+		title: 'Optimized graph',
+		summary: 'Fewer nodes that compute the same, up to float32 rounding: constants folded, operators fused, leftovers out.',
+		family: 'optimized',
+		recipe: { v: 1, seed: 0, name: 'optimize', steps: [{ pass: 'optimize', options: {} }] },
+	},
+	{
 		id: 'float16',
 		title: 'Half precision',
 		summary: 'Half the size, almost no loss. On WASM the runtime computes in float32 inside: no faster there.',
