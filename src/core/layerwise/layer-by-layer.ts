@@ -1,0 +1,271 @@
+import { extractModel } from '../calibrate/extract.ts';
+import { StagedRun } from '../calibrate/stages.ts';
+import { attribute } from '../ir/attribute.ts';
+import type { Node, Value } from '../ir/graph.ts';
+import type { Model } from '../ir/model.ts';
+import type { TensorRef } from '../ir/tensor.ts';
+import type { TensorData } from '../ir/tensor-data.ts';
+import { decodeFloat16 } from '../numeric/float16.ts';
+import { dampedCholesky, solveCholesky } from '../numeric/linear-algebra.ts';
+import type { Note, PassContext } from '../pass/pass.ts';
+import { type BiasPlace, biasPlace, changeBias } from './bias.ts';
+import { centre, type LayerInputs, LayerSums, layerRows, rowMasks, TransposedProduct } from './inputs.ts';
+import { type Layer, readMatrix, storeMatrix } from './layer.ts';
+
+export interface LayerwiseOptions {
+	/** Examples that are run. */
+	readonly samples: number;
+	/** Rows of a layer's input that are used at most, in multiples of its columns; at least 4,096. */
+	readonly rowsPerColumn: number;
+	readonly damping: number;
+	/** Biases make up for the mean error of their layer. */
+	readonly correctBias: boolean;
+	/** Weights are first fitted to what the original model puts out, given the inputs that the changed model really has. */
+	readonly correctDrift: boolean;
+}
+
+/** What a rounder made of a layer's weight. */
+export interface Rounded {
+	/** Values that the weight now stands for, [groups * rows, columns]. */
+	readonly values: Float32Array;
+	/** Error of the layer's output over its power, rounded to nearest and as found. */
+	readonly nearest: number;
+	readonly found: number;
+}
+
+/** Finds values for a weight [groups * rows, columns]; undefined leaves the weight as it is. */
+export type Rounder = (layer: Layer, weights: Float32Array, inputs: LayerInputs) => Promise<Rounded | undefined>;
+
+/** Bytes of rows that are kept of one layer, so that original and changed model can be compared. */
+const ROW_BYTES = 96_000_000;
+
+/** What was learned of one layer. */
+export interface LayerReport {
+	readonly layer: Layer;
+	readonly rows: number;
+	readonly nearest: number;
+	readonly found: number;
+}
+
+/**
+ * Changes the weights of layers one after the other, each on the inputs that the model gives with the weights before it already
+ * changed, beside the inputs of the original. The model then holds the changed weights as float32 and changed biases; nothing
+ * else of it is touched. Memory: sums and rows of one layer, and what lies at the border of what has run.
+ */
+export async function layerByLayer(
+	model: Model,
+	layers: readonly Layer[],
+	context: PassContext,
+	options: LayerwiseOptions,
+	round: Rounder,
+	notes: Note[],
+): Promise<LayerReport[]> {
+	const { compute, calibration, signal } = context;
+	if (!compute || !calibration || layers.length === 0) return [];
+	const reports: LayerReport[] = [];
+	const count = Math.min(options.samples, calibration.n);
+	const indices = Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * calibration.n) / count));
+	const stages = byInput(model, layers);
+	const inputs = stages.map(([input]) => input);
+	const original = options.correctBias || options.correctDrift ? originalRun(model, inputs) : undefined;
+	const masks = await rowMasks(calibration, indices, signal);
+	const staged = { compute, calibration, indices, signal };
+	const run = new StagedRun(model, inputs, staged);
+	const reference = original && new StagedRun(original.model, [...original.targets.values()], staged);
+	const product = await TransposedProduct.create(compute);
+	const total = stages.reduce((sum, [, list]) => sum + list.length, 0);
+	let done = 0;
+	try {
+		await run.start();
+		await reference?.start();
+		for (const [input, list] of stages) {
+			const collected = new Map<string, LayerInputs>();
+			const rowsOf = async (from: StagedRun, target: Value): Promise<Map<string, Float32Array[][]>> => {
+				const rows = new Map<string, Float32Array[][]>();
+				await from.advance(target, (tensor, example) => {
+					const data = floatsOf(tensor);
+					if (!data) throw new RangeError(`its input is ${tensor.dtype}`);
+					for (const layer of list) {
+						const key = viewKey(layer);
+						const known = rows.get(key) ?? [];
+						rows.set(key, known);
+						if (known[example]) continue;
+						known[example] = layerRows(layer, data, tensor.dims, rowLimit(layer, options, count), masks[example]);
+					}
+				});
+				return rows;
+			};
+			const target = original?.targets.get(input);
+			const own = await rowsOf(run, input);
+			const others = reference && target ? await rowsOf(reference, target) : undefined;
+			for (const layer of list) {
+				signal?.throwIfAborted();
+				context.progress(done / total, layer.node.label);
+				done += 1;
+				const place = options.correctBias ? biasPlace(layer) : undefined;
+				const key = `${viewKey(layer)}:${place !== undefined}`;
+				try {
+					let sums = collected.get(key);
+					if (!sums) {
+						sums = await sumUp(layer, own.get(viewKey(layer)) ?? [], others?.get(viewKey(layer)), product, options.correctDrift);
+						if (place) centre(sums);
+						collected.set(key, sums);
+					}
+					const report = await changeLayer(layer, sums, place, context, options, round);
+					if (report) reports.push(report);
+				} catch (error) {
+					if (!(error instanceof RangeError)) throw error;
+					notes.push({ level: 'skip', node: layer.plan.value.name, reason: `rounded to nearest: ${error.message}` });
+				}
+			}
+		}
+	} finally {
+		await product.release();
+	}
+	return reports;
+}
+
+async function changeLayer(
+	layer: Layer,
+	inputs: LayerInputs,
+	place: BiasPlace | undefined,
+	context: PassContext,
+	options: LayerwiseOptions,
+	round: Rounder,
+): Promise<LayerReport | undefined> {
+	const before = await readMatrix(layer, context.signal);
+	const target = inputs.drifts ? drifted(layer, before, inputs, options.damping) : before;
+	const rounded = await round(layer, target, inputs);
+	if (!rounded) return undefined;
+	replaceWeight(layer, storeMatrix(layer, rounded.values));
+	if (place) await changeBias(layer, place, meanError(layer, before, rounded.values, inputs, place.gain), context.signal);
+	return { layer, rows: inputs.rows, nearest: rounded.nearest, found: rounded.found };
+}
+
+/** W + W D^T (H + d I)^-1 with D = sum(x (x_original - x)^T): least squares of W x_original over x. */
+function drifted(layer: Layer, weights: Float32Array, inputs: LayerInputs, damping: number): Float32Array {
+	const { rows, columns } = layer;
+	const out = weights.slice();
+	for (const [g, gram] of inputs.grams.entries()) {
+		const drift = inputs.drifts?.[g];
+		if (!drift) continue;
+		const { factor } = dampedCholesky(gram, columns, damping);
+		// Right-hand sides [columns, rows]: D W^T.
+		const right = new Float64Array(columns * rows);
+		for (let j = 0; j < columns; j++) {
+			for (let r = 0; r < rows; r++) {
+				const at = (g * rows + r) * columns;
+				let sum = 0;
+				for (let k = 0; k < columns; k++) sum += drift[j * columns + k]! * weights[at + k]!;
+				right[j * rows + r] = sum;
+			}
+		}
+		solveCholesky(factor, columns, right, rows);
+		for (let r = 0; r < rows; r++) for (let j = 0; j < columns; j++) out[(g * rows + r) * columns + j]! += right[j * rows + r]!;
+	}
+	return out;
+}
+
+/** W mean(x_original) - V mean(x), for each output channel. */
+function meanError(layer: Layer, before: Float32Array, after: Float32Array, inputs: LayerInputs, gain: number): Float64Array {
+	const { groups, rows, columns } = layer;
+	const error = new Float64Array(groups * rows);
+	for (let channel = 0; channel < error.length; channel++) {
+		const g = Math.floor(channel / rows);
+		let sum = 0;
+		for (let k = 0; k < columns; k++) {
+			const at = channel * columns + k;
+			sum += before[at]! * inputs.originalMeans[g]![k]! - after[at]! * inputs.means[g]![k]!;
+		}
+		error[channel] = sum * gain;
+	}
+	return error;
+}
+
+function replaceWeight(layer: Layer, tensor: TensorRef): void {
+	const { value } = layer.plan;
+	if (value.initializer) value.initializer = tensor;
+	else value.producer?.setAttribute('value', attribute.tensor(tensor));
+}
+
+async function sumUp(
+	layer: Layer,
+	own: readonly Float32Array[][],
+	others: readonly Float32Array[][] | undefined,
+	product: TransposedProduct,
+	drift: boolean,
+): Promise<LayerInputs> {
+	const sums = new LayerSums(layer, product, drift && others !== undefined);
+	// Few calls of the runtime with many rows each.
+	const together = Math.max(1, Math.ceil(4096 / Math.max(1, (own[0]?.[0]?.length ?? 0) / layer.columns)));
+	for (let at = 0; at < own.length; at += together) {
+		const rows = Array.from({ length: layer.groups }, (_, g) => joined(own.slice(at, at + together).map((entry) => entry[g]!)));
+		const beside =
+			others && Array.from({ length: layer.groups }, (_, g) => joined(others.slice(at, at + together).map((entry) => entry[g]!)));
+		await sums.add(rows, beside);
+	}
+	return sums.result();
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+	const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+	let at = 0;
+	for (const part of parts) {
+		out.set(part, at);
+		at += part.length;
+	}
+	return out;
+}
+
+function rowLimit(layer: Layer, options: LayerwiseOptions, examples: number): number {
+	const wanted = Math.max(4096, options.rowsPerColumn * layer.columns);
+	const most = Math.floor(ROW_BYTES / 4 / layer.columns / layer.groups);
+	return Math.max(1, Math.ceil(Math.min(wanted, most) / examples));
+}
+
+/** Layers with the same input see the same rows where they unfold it alike. */
+function viewKey({ columns, groups, kernel, node }: Layer): string {
+	if (!kernel) return `${columns}`;
+	return JSON.stringify([
+		columns,
+		groups,
+		kernel,
+		node.ints('strides') ?? null,
+		node.ints('pads') ?? null,
+		node.ints('dilations') ?? null,
+		node.string('auto_pad', ''),
+	]);
+}
+
+/** Layers by the value that they read, in the order in which the graph reads them. */
+function byInput(model: Model, layers: readonly Layer[]): [Value, Layer[]][] {
+	const position = new Map<Node, number>();
+	for (const node of model.graph.nodes()) position.set(node, position.size);
+	const ordered = [...layers].sort((a, b) => (position.get(a.node) ?? 0) - (position.get(b.node) ?? 0));
+	const stages = new Map<Value, Layer[]>();
+	for (const layer of ordered) stages.set(layer.input, [...(stages.get(layer.input) ?? []), layer]);
+	return [...stages];
+}
+
+/** A copy of the graph as it is now, stored tensors shared, to be run beside the changing one. */
+function originalRun(model: Model, inputs: readonly Value[]): { readonly model: Model; readonly targets: ReadonlyMap<Value, Value> } {
+	const graphInputs = model.graph.inputs.filter((value) => !value.initializer);
+	const unknown = { kind: 'tensor', dtype: 'float32', shape: null } as const;
+	const computed = inputs.filter((value) => value.producer);
+	const extracted = extractModel(model, [...model.graph.nodes()], graphInputs, computed, (value) => value.type ?? unknown);
+	const byName = new Map<string, Value>();
+	for (const value of extracted.model.graph.inputs) byName.set(value.name, value);
+	for (const node of extracted.model.graph.nodes()) for (const value of node.outputs) if (value) byName.set(value.name, value);
+	const targets = new Map<Value, Value>();
+	for (const value of inputs) {
+		const name = extracted.outputs.get(value) ?? extracted.inputs.get(value);
+		const found = name === undefined ? undefined : byName.get(name);
+		if (found) targets.set(value, found);
+	}
+	return { model: extracted.model, targets };
+}
+
+function floatsOf(tensor: TensorData): Float32Array | undefined {
+	if (tensor.data instanceof Float32Array) return tensor.data;
+	return tensor.dtype === 'float16' && tensor.data instanceof Uint16Array ? decodeFloat16(tensor.data) : undefined;
+}
