@@ -3,7 +3,7 @@ import type { Note, PassReport } from '../core/pass/pass.ts';
 import { recipeNeeds, runRecipe } from '../core/pass/pipeline.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import { resolveRecipe } from '../core/pass/resolve.ts';
-import { calibrationSet } from '../data/calibration.ts';
+import { calibrationSet, learnAndJudge } from '../data/calibration.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { DataError } from '../data/errors.ts';
 import { engineCompute } from '../engine/compute.ts';
@@ -53,7 +53,7 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 		['-r, --recipe FILE|PRESET', 'what to do'],
 		['-o, --output OUT', 'the .onnx file to write; weights over 2 GB go to weights.data beside it'],
 		['--data FILE', 'inputs to measure on: .npz, .npy, IDX, pictures, a zip or folder of them; may be repeated'],
-		['--calibration FILE', 'inputs to learn from (ranges, rounding, refit): as --data; not the ones that the result is judged on'],
+		['--calibration FILE', 'inputs to learn from (ranges, rounding, refit): as --data; without it, a quarter of --data, at most 100'],
 		['--calibration-limit N', `at most this many of them, spread over all; default ${calibrationExamples}`],
 		['--limit-drop POINTS', 'most accuracy that may be lost, in points, for recipes that search'],
 		['--budget METRIC=CHANGE', 'how much to cut, e.g. macs=-25% or bytes=-50%, for recipes that prune to a budget'],
@@ -120,13 +120,12 @@ async function compressFile(context: CommandContext, file: ModelFile, asked: Rec
 	}
 	if (needs.size > 0) engine ??= await startEngine(context);
 	if (learns && engine) {
-		const given = calibrationFiles.length > 0 ? calibrationFiles : data;
-		if (given.length > 0) {
-			const examples =
-				calibrationFiles.length === 0 && inputs
-					? inputs
-					: await openInputs({ engine, model: file.model, bytes: original, data: given, signal, terminal });
+		if (calibrationFiles.length > 0) {
+			const examples = await openInputs({ engine, model: file.model, bytes: original, data: calibrationFiles, signal, terminal });
 			calibration = calibrationSet(examples, args.count('calibration-limit', 1) ?? calibrationExamples);
+		} else if (inputs) {
+			const limit = args.count('calibration-limit', 1);
+			({ calibration } = await learnAndJudge(inputs, { ...(limit !== undefined && { calibration: limit }), signal }));
 		}
 	}
 	// Measuring leaves its traces in the graph: the recipe runs on the model as it lies in the file.

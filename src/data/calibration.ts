@@ -1,10 +1,31 @@
 import type { CalibrationSet } from '../core/pass/calibration.ts';
 import { spreadIndices } from '../core/study/examples.ts';
+import { splitDataset, usualCalibration } from '../core/study/split.ts';
 import type { Dataset } from './dataset.ts';
 
 /** Examples of a set as sample inputs for passes: at most `limit`, spread over the set, always the same ones. */
 export function calibrationSet(dataset: Dataset, limit: number): CalibrationSet {
 	return chosenExamples(dataset, spreadIndices(dataset.n, limit));
+}
+
+/** The seed of every split that nobody chose a seed for: the page and the command line learn from the same examples. */
+export const usualSplitSeed = 1;
+
+/**
+ * One set in two halves that share nothing: what passes learn from, and what results are judged on. Made-up examples are not split: there
+ * is nothing to be honest about, and few of them.
+ */
+export async function learnAndJudge(
+	dataset: Dataset,
+	options: { readonly seed?: number; readonly calibration?: number; readonly signal?: AbortSignal } = {},
+): Promise<{ readonly calibration: CalibrationSet; readonly judged: readonly number[]; readonly notes: readonly string[] }> {
+	const everything = Array.from({ length: dataset.n }, (_, index) => index);
+	if (dataset.facts.kind === 'synthetic') return { calibration: chosenExamples(dataset, everything), judged: everything, notes: [] };
+	const split = splitDataset(await dataset.exampleFacts(options.signal), {
+		seed: options.seed ?? usualSplitSeed,
+		calibration: options.calibration ?? usualCalibration(dataset.n),
+	});
+	return { calibration: chosenExamples(dataset, split.calibration), judged: split.evaluation, notes: split.notes };
 }
 
 /** These examples of a set, in this order, as sample inputs for passes. */

@@ -44,11 +44,3 @@ export function spreadIndices(n: number, limit: number): number[] {
 		return start + random.below(Math.floor(((i + 1) * n) / count) - start);
 	});
 }
-
-/** Most examples that passes learn from unless a study says otherwise: more cost time and change little. */
-const mostCalibration = 128;
-
-/** Which examples of a set passes learn from. */
-export function calibrationIndices(dataset: { readonly n: number }): number[] {
-	return spreadIndices(dataset.n, Math.min(mostCalibration, Math.max(1, Math.floor(dataset.n / 4))));
-}

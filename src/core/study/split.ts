@@ -10,6 +10,14 @@ export interface SplitOptions {
 	readonly leftOut?: ReadonlySet<number>;
 }
 
+/** Passes learn little from more; every example less makes the judgement worse. */
+const mostCalibration = 100;
+
+/** How many of `n` examples passes learn from unless somebody says otherwise: a quarter, at most a hundred. */
+export function usualCalibration(n: number): number {
+	return Math.max(1, Math.min(mostCalibration, Math.floor(n / 4)));
+}
+
 /** Examples that are the same to the model. */
 export interface DuplicateGroup {
 	/** Ascending; the first stands for all. */
