@@ -60,7 +60,7 @@ describe('Loop', () => {
 
 	it('gives what went in too where it never turns', async () => {
 		const grown = (body: Graph, state: Value) => one(body, 'Concat', [state, state], { axis: attribute.int(0) });
-		expect(await loop(grown, float('rows', 3))).toBe('float32[?, 3] float32[?, ?, 3] float32[rows, 3]');
+		expect(await loop(grown, float('rows', 3))).toBe('float32[?, 3] float32[?, (2*rows), 3] float32[rows, 3]');
 	});
 });
 

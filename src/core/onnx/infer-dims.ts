@@ -1,8 +1,10 @@
 import type { Dim } from '../ir/type.ts';
+import { polynomialOf } from './symbolic.ts';
+import * as algebra from './symbolic-algebra.ts';
 
 /**
- * Arithmetic of dimensions: numbers, symbols that stand for one number each, and null for what is not known. Results are exact:
- * where a symbol would need a formula the result is null.
+ * Arithmetic of dimensions: numbers, symbols that stand for one number each, formulas of symbols (see symbolic.ts), and null for
+ * what is not known. Results are exact; what has no formula of bearable length is null.
  */
 
 /** Axis counted from the front. */
@@ -29,20 +31,57 @@ export function counted(value: number): Dim {
 export function addDims(a: Dim, b: Dim): Dim {
 	if (typeof a === 'number' && typeof b === 'number') return safe(a + b);
 	if (a === 0) return b;
-	return b === 0 ? a : null;
+	return b === 0 ? a : symbolic(algebra.add, a, b);
 }
 
 export function subtractDims(a: Dim, b: Dim): Dim {
 	if (typeof a === 'number' && typeof b === 'number') return safe(a - b);
 	if (b === 0) return a;
-	return a !== null && a === b ? 0 : null;
+	return a !== null && a === b ? 0 : symbolic(algebra.subtract, a, b);
 }
 
 export function multiplyDims(a: Dim, b: Dim): Dim {
 	if (typeof a === 'number' && typeof b === 'number') return safe(a * b);
 	if (a === 0 || b === 0) return 0;
 	if (a === 1) return b;
-	return b === 1 ? a : null;
+	return b === 1 ? a : symbolic(algebra.multiply, a, b);
+}
+
+/** a / b rounded down. */
+export function floorDivideDims(a: Dim, b: Dim): Dim {
+	if (b === 0) return null;
+	if (typeof a === 'number' && typeof b === 'number') return safe(Math.floor(a / b));
+	return b === 1 ? a : symbolic(algebra.floorDivide, a, b);
+}
+
+/** a / b rounded up, for whole numbers b above 0. */
+export function ceilDivideDims(a: Dim, b: number): Dim {
+	return floorDivideDims(addDims(a, b - 1), b);
+}
+
+export function largerDim(a: Dim, b: Dim): Dim {
+	return typeof a === 'number' && typeof b === 'number' ? Math.max(a, b) : symbolic(algebra.larger, a, b);
+}
+
+export function smallerDim(a: Dim, b: Dim): Dim {
+	return typeof a === 'number' && typeof b === 'number' ? Math.min(a, b) : symbolic(algebra.smaller, a, b);
+}
+
+/** Whether a dimension, or an element of a shape computation, is sure to be at least 0. */
+export function isNonNegativeDim(dim: Dim): boolean {
+	return typeof dim === 'number' ? dim >= 0 : dim !== null && algebra.isNonNegative(polynomialOf(dim));
+}
+
+type Operation = (a: algebra.Polynomial, b: algebra.Polynomial) => algebra.Polynomial | undefined;
+
+function symbolic(operation: Operation, a: Dim, b: Dim): Dim {
+	// Fractions of stray float elements have no formula.
+	if (a === null || b === null || !isWhole(a) || !isWhole(b)) return null;
+	return algebra.dimOf(operation(polynomialOf(a), polynomialOf(b)));
+}
+
+function isWhole(dim: number | string): boolean {
+	return typeof dim === 'string' || Number.isSafeInteger(dim);
 }
 
 function safe(value: number): Dim {
@@ -53,27 +92,19 @@ export function product(dims: readonly Dim[]): Dim {
 	return dims.reduce<Dim>(multiplyDims, 1);
 }
 
-/** What is left of `total` after dividing by `part`, symbols cancelled: null where that is not one dimension. */
+/** What is left of `total` after dividing by `part`, equal factors cancelled: null where that does not come out even. */
 export function quotient(total: readonly Dim[], part: readonly Dim[]): Dim {
-	let dividend = 1;
-	let divisor = 1;
-	const symbols = new Map<string, number>();
-	for (const dim of total) {
-		if (dim === null) return null;
-		if (typeof dim === 'number') dividend *= dim;
-		else symbols.set(dim, (symbols.get(dim) ?? 0) + 1);
-	}
-	for (const dim of part) {
-		if (dim === null) return null;
-		if (typeof dim === 'number') divisor *= dim;
-		else symbols.set(dim, (symbols.get(dim) ?? 0) - 1);
-	}
-	const factor = dividend / divisor;
-	if (!Number.isSafeInteger(factor)) return null;
-	const left = [...symbols].filter(([, count]) => count !== 0);
-	if (left.length === 0) return factor;
-	const [symbol, count] = left[0] as [string, number];
-	return left.length === 1 && count === 1 && factor === 1 ? symbol : null;
+	const left = [...total];
+	const divisors = part.filter((dim) => {
+		const at = dim === null || dim === 0 ? -1 : left.indexOf(dim);
+		if (at >= 0) left.splice(at, 1);
+		return at < 0;
+	});
+	const dividend = product(left);
+	const divisor = product(divisors);
+	if (dividend === null || divisor === null || divisor === 0) return null;
+	if (divisor === 1) return dividend;
+	return algebra.dimOf(algebra.divideExactly(polynomialOf(dividend), polynomialOf(divisor)));
 }
 
 /** What two statements about one dimension say together; a contradiction keeps the first. */

@@ -1,7 +1,18 @@
 import type { DType } from '../ir/dtype.ts';
 import { dtypeFromCode } from '../ir/dtype.ts';
 import type { Dim } from '../ir/type.ts';
-import { addDims, broadcast, multiplyDims, numeric, subtractDims } from './infer-dims.ts';
+import {
+	addDims,
+	broadcast,
+	floorDivideDims,
+	isNonNegativeDim,
+	largerDim,
+	multiplyDims,
+	numeric,
+	quotient,
+	smallerDim,
+	subtractDims,
+} from './infer-dims.ts';
 import { each, type InferContext, type InferRule, shaped } from './infer-rules.ts';
 
 /** Operators that work element by element: the shape of their input, or all inputs broadcast together. */
@@ -18,19 +29,19 @@ const broadcasting: InferRule = (context) => {
 type Apply = (a: Dim, b: Dim, dtype: DType, context: InferContext) => Dim;
 
 const onNumbers =
-	(apply: (a: number, b: number) => number): Apply =>
-	(a, b) =>
+	(apply: (a: number, b: number) => number) =>
+	(a: Dim, b: Dim): Dim =>
 		typeof a === 'number' && typeof b === 'number' ? apply(a, b) : null;
 
-/** 1 or 0; a symbol equals itself, and as a dimension it is never below 0. */
+/** 1 or 0 where the difference of two sizes has a sign that is known: symbols are never below 0. */
 const compare =
 	(apply: (a: number, b: number) => boolean): Apply =>
 	(a, b) => {
 		if (a === null || b === null) return null;
 		if (a === b) return Number(apply(0, 0));
-		const x = typeof a === 'string' && typeof b === 'number' && b < 0 ? 0 : a;
-		const y = typeof b === 'string' && typeof a === 'number' && a < 0 ? 0 : b;
-		return typeof x === 'number' && typeof y === 'number' ? Number(apply(x, y)) : null;
+		if (typeof a === 'number' && typeof b === 'number') return Number(apply(a, b));
+		if (isNonNegativeDim(addDims(subtractDims(a, b), -1))) return Number(apply(1, 0));
+		return isNonNegativeDim(addDims(subtractDims(b, a), -1)) ? Number(apply(0, 1)) : null;
 	};
 
 const isInteger = (dtype: DType): boolean => dtype.startsWith('int') || dtype.startsWith('uint');
@@ -42,16 +53,18 @@ const ARITHMETIC: Readonly<Record<string, Apply>> = {
 	Mul: (a, b, dtype) => (typeof a === 'number' && typeof b === 'number' ? a * b : isInteger(dtype) ? multiplyDims(a, b) : null),
 	Div: (a, b, dtype) => {
 		if (b === 1) return a;
-		if (typeof a !== 'number' || typeof b !== 'number') return a !== null && a === b && isInteger(dtype) ? 1 : null;
-		return isInteger(dtype) ? Math.trunc(a / b) : a / b;
+		if (typeof a === 'number' && typeof b === 'number') return isInteger(dtype) ? Math.trunc(a / b) : a / b;
+		if (a === null || b === null || !isInteger(dtype)) return null;
+		// Division of sizes that may be 0 stays; integers are cut towards 0, which is down for what is not negative.
+		return typeof b === 'number' && b > 0 && isNonNegativeDim(a) ? floorDivideDims(a, b) : a === b ? 1 : quotient([a], [b]);
 	},
 	Mod: (a, b, _dtype, context) => {
 		if (typeof a !== 'number' || typeof b !== 'number' || b === 0) return null;
 		return context.int('fmod', 0) === 1 ? a % b : ((a % b) + b) % b;
 	},
 	Pow: onNumbers((a, b) => a ** b),
-	Max: onNumbers(Math.max),
-	Min: onNumbers(Math.min),
+	Max: (a, b, dtype) => (isInteger(dtype) ? largerDim(a, b) : onNumbers(Math.max)(a, b)),
+	Min: (a, b, dtype) => (isInteger(dtype) ? smallerDim(a, b) : onNumbers(Math.min)(a, b)),
 	Equal: compare((a, b) => a === b),
 	Less: compare((a, b) => a < b),
 	LessOrEqual: compare((a, b) => a <= b),

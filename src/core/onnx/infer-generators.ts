@@ -1,5 +1,5 @@
 import type { Dim } from '../ir/type.ts';
-import { counted, numeric, product } from './infer-dims.ts';
+import { ceilDivideDims, counted, largerDim, numeric, product, subtractDims } from './infer-dims.ts';
 import { each, type InferContext, type InferRule, shaped, toNumber } from './infer-rules.ts';
 
 /** Operators that make tensors out of attributes and sizes, or tell sizes. */
@@ -43,7 +43,7 @@ export function unknownShapeOf(context: InferContext, index: number): null[] | u
 }
 
 const range: InferRule = (context) => {
-	const [start, limit, delta] = [0, 1, 2].map((index) => context.elements(index)?.[0] ?? null);
+	const [start = null, limit = null, delta = null] = [0, 1, 2].map((index) => context.elements(index)?.[0] ?? null);
 	if (typeof start === 'number' && typeof limit === 'number' && typeof delta === 'number' && delta !== 0) {
 		const count = Math.max(0, Math.ceil((limit - start) / delta));
 		const dtype = context.dtype(0);
@@ -51,7 +51,8 @@ const range: InferRule = (context) => {
 		const elements = whole && count <= MOST_ELEMENTS ? Array.from({ length: count }, (_, index) => start + index * delta) : undefined;
 		return shaped([counted(count)], elements);
 	}
-	return shaped([start === 0 && delta === 1 && typeof limit === 'string' ? limit : null]);
+	if (start === null || limit === null || typeof delta !== 'number' || !Number.isSafeInteger(delta) || delta <= 0) return shaped([null]);
+	return shaped([largerDim(ceilDivideDims(subtractDims(limit, start), delta), 0)]);
 };
 
 const likeInput: InferRule = (context) => shaped(context.shape(0));

@@ -1,5 +1,5 @@
 import type { Dim } from '../ir/type.ts';
-import { counted, fromFront, numeric, unknownDims } from './infer-dims.ts';
+import { addDims, ceilDivideDims, counted, fromFront, largerDim, numeric, smallerDim, subtractDims, unknownDims } from './infer-dims.ts';
 import { MOST_ELEMENTS } from './infer-generators.ts';
 import { each, type InferRule, shaped } from './infer-rules.ts';
 
@@ -60,17 +60,27 @@ const slice: InferRule = (context) => {
 	const out: Dim[] = [...shape];
 	for (const { axis, start, end, step } of slices) {
 		const length = out[axis] ?? null;
-		const whole = start === 0 && step === 1 && (end === Number.MAX_SAFE_INTEGER || end === INT32_MAX);
+		const whole = start === 0 && step === 1 && isToTheEnd(end);
 		if (typeof length === 'number') out[axis] = step === 0 ? null : sliced(length, start, end, step);
-		else if (!whole) out[axis] = null;
+		else if (!whole) out[axis] = length === null || step < 1 ? null : slicedSymbol(length, start, end, step);
 	}
 	const elements = context.elements(0);
 	const dims = numeric(shape);
 	return shaped(out, elements && dims && slices.every(({ step }) => step !== 0) ? slicedElements(elements, dims, slices) : undefined);
 };
 
-/** "To the end", as exporters with 32-bit indices write it. */
-const INT32_MAX = 2147483647;
+/** "To the end", as exporters write it: the largest number of 32 or 64 bits. */
+function isToTheEnd(end: number): boolean {
+	return end === Number.MAX_SAFE_INTEGER || end === 2147483647;
+}
+
+/** As sliced, for a length that is a formula and steps forwards. */
+function slicedSymbol(length: string, start: number, end: number, step: number): Dim {
+	const bound = (at: number): Dim => (at < 0 ? largerDim(addDims(length, at), 0) : smallerDim(at, length));
+	const last = isToTheEnd(end) ? length : bound(end);
+	const span = subtractDims(last, bound(start));
+	return largerDim(ceilDivideDims(span, step), 0);
+}
 
 const gather: InferRule = (context) => {
 	const data = context.shape(0);

@@ -1,5 +1,5 @@
 import type { Dim } from '../ir/type.ts';
-import { broadcast, counted, multiplyDims } from './infer-dims.ts';
+import { addDims, broadcast, ceilDivideDims, counted, floorDivideDims, multiplyDims } from './infer-dims.ts';
 import { each, type InferContext, type InferRule, type Inferred, shaped } from './infer-rules.ts';
 
 /** Convolutions, products, pools, recurrences. */
@@ -18,18 +18,25 @@ function windowed(length: Dim, { size, stride, dilation, before, after }: Window
 	if (typeof size !== 'number' || stride < 1) return null;
 	const extent = dilation * (size - 1) + 1;
 	const same = autoPad.startsWith('SAME');
-	if (typeof length !== 'number') {
-		const kept = stride === 1 && (same || (autoPad === 'VALID' ? 0 : before + after) === extent - 1);
-		return kept ? length : null;
-	}
-	if (same) return Math.ceil(length / stride);
+	if (same) return ceilDivideDims(length, stride);
 	const padding = autoPad === 'VALID' ? 0 : before + after;
+	if (typeof length !== 'number') {
+		const steps = addDims(length, padding - extent);
+		if (!ceil || stride === 1) return addDims(floorDivideDims(steps, stride), 1);
+		// Whether the last window still starts on the input is not told by one formula, unless nothing is padded behind.
+		return after === 0 || autoPad === 'VALID' ? addDims(ceilDivideDims(steps, stride), 1) : null;
+	}
 	const span = length + padding - extent;
 	if (!ceil) return counted(Math.floor(span / stride) + 1);
 	const count = Math.ceil(span / stride) + 1;
 	// The last window has to start on the input or the padding before it.
 	const first = autoPad === 'VALID' ? 0 : before;
 	return counted((count - 1) * stride >= length + first ? count - 1 : count);
+}
+
+/** A number below 0 is no length. */
+function positive(dim: Dim): Dim {
+	return typeof dim === 'number' ? counted(dim) : dim;
 }
 
 function windows(context: InferContext, sizes: readonly Dim[]): Window[] {
@@ -85,10 +92,11 @@ const convTranspose: InferRule = (context) => {
 		// Older exporters put batch and channels into output_shape too.
 		if (given) return given[given.length - sizes.length + index] ?? null;
 		const length = shape[index + 2];
-		if (typeof length !== 'number' || typeof size !== 'number') return null;
-		if (autoPad.startsWith('SAME')) return counted(length * stride);
+		if (length === undefined || length === null || typeof size !== 'number') return null;
+		if (autoPad.startsWith('SAME')) return multiplyDims(length, stride);
 		const padding = autoPad === 'VALID' ? 0 : before + after;
-		return counted(stride * (length - 1) + (extra?.[index] ?? 0) + dilation * (size - 1) + 1 - padding);
+		const added = (extra?.[index] ?? 0) + dilation * (size - 1) + 1 - padding - stride;
+		return positive(addDims(multiplyDims(length, stride), added));
 	});
 	return shaped([shape[0] ?? null, channels, ...lengths]);
 };

@@ -1,5 +1,17 @@
 import type { Dim } from '../ir/type.ts';
-import { addDims, broadcast, counted, fromFront, multiplyDims, numeric, product, quotient, unify, unknownDims } from './infer-dims.ts';
+import {
+	addDims,
+	broadcast,
+	counted,
+	floorDivideDims,
+	fromFront,
+	multiplyDims,
+	numeric,
+	product,
+	quotient,
+	unify,
+	unknownDims,
+} from './infer-dims.ts';
 import { MOST_ELEMENTS, unknownShapeOf } from './infer-generators.ts';
 import { each, type InferContext, type InferRule, shaped } from './infer-rules.ts';
 
@@ -132,7 +144,8 @@ const split: InferRule = (context) => {
 /** Parts are equal; the last may be smaller. */
 function evenPart(length: Dim, count: number, index: number): Dim {
 	if (count === 1) return length;
-	if (typeof length !== 'number') return null;
+	// A formula is split evenly only where it is a multiple: else which part is smaller depends on the size.
+	if (typeof length !== 'number') return length === null ? null : quotient([length], [count]);
 	const size = Math.ceil(length / count);
 	return counted(Math.min(size, length - size * index));
 }
@@ -177,10 +190,11 @@ const pad: InferRule = (context) => {
 function blocks(context: InferContext, toChannels: boolean): Dim[] {
 	const block = context.int('blocksize', 1);
 	const [n = null, c = null, h = null, w = null] = context.shape(0) ?? [];
-	const times = (dim: Dim, factor: number): Dim => (typeof dim === 'number' ? counted(dim * factor) : factor === 1 ? dim : null);
+	// The operator asks for lengths that divide.
+	const divided = (dim: Dim, by: number): Dim => (typeof dim === 'number' ? counted(dim / by) : floorDivideDims(dim, by));
 	return toChannels
-		? [n, times(c, block ** 2), times(h, 1 / block), times(w, 1 / block)]
-		: [n, times(c, 1 / block ** 2), times(h, block), times(w, block)];
+		? [n, multiplyDims(c, block ** 2), divided(h, block), divided(w, block)]
+		: [n, divided(c, block ** 2), multiplyDims(h, block), multiplyDims(w, block)];
 }
 
 export const shapeRules: Readonly<Record<string, InferRule>> = {

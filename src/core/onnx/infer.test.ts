@@ -83,7 +83,7 @@ describe('layers', () => {
 			[float(1, 8, 15), zeros(8, 1, 3)],
 			{ attributes: { group: int(8), strides: list(2), auto_pad: attribute.string('SAME_UPPER') } },
 		],
-		['float32[N, 16, ?, ?]', 'Conv', [float('N', 3, 'h', 'w'), zeros(16, 3, 3, 3)], { attributes: conv }],
+		['float32[N, 16, (floor((h + 1)/2)), (floor((w + 1)/2))]', 'Conv', [float('N', 3, 'h', 'w'), zeros(16, 3, 3, 3)], { attributes: conv }],
 		['float32[1, 6, 8, 8]', 'ConvTranspose', [float(1, 4, 4, 4), zeros(4, 6, 2, 2)], { attributes: { strides: list(2, 2) } }],
 		['float32[1, 4, 2, 2]', 'MaxPool', [float(1, 4, 5, 5)], { attributes: { kernel_shape: list(2, 2), strides: list(2, 2) } }],
 		[

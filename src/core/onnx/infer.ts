@@ -30,10 +30,18 @@ const HIGHEST_RANK = 256;
  * type is kept, and a declared shape unless the inferred one says more. Reads small integer constants (shapes, axes, slices).
  * Operators without a rule give values of unknown shape; nothing throws on strange graphs. The model is not changed.
  */
-export async function inferTypes(model: Model): Promise<InferredTypes> {
-	const inference = new Inference(model);
+export async function inferTypes(model: Model, options: InferOptions = {}): Promise<InferredTypes> {
+	const inference = new Inference(model, options.nameUnknown === true);
 	await inference.run();
 	return inference;
+}
+
+export interface InferOptions {
+	/**
+	 * Gives every dimension that nothing is known of a symbol of its own (`?1`, `?2` …), so that values which share it are seen to.
+	 * default false: such dimensions are null.
+	 */
+	readonly nameUnknown?: boolean;
 }
 
 /** Where a node stands: what its operators mean, and what the attributes of a function call are. */
@@ -56,9 +64,12 @@ class Inference implements InferredTypes {
 	readonly #sizes = new Map<ModelFunction, number>();
 	#reads = 0;
 	#calledNodes = 0;
+	readonly #nameUnknown: boolean;
+	#names = 0;
 
-	constructor(model: Model) {
+	constructor(model: Model, nameUnknown: boolean) {
 		this.#model = model;
+		this.#nameUnknown = nameUnknown;
 		for (const fn of model.functions) this.#functions.set(`${fn.domain}:${fn.name}:${fn.overload}`, fn);
 	}
 
@@ -76,6 +87,7 @@ class Inference implements InferredTypes {
 	}
 
 	async run(): Promise<void> {
+		if (this.#nameUnknown) for (const input of this.#model.graph.inputs) this.#bind(input, undefined);
 		await this.#graph(this.#model.graph, { opsets: this.#model.opsets, parameters: undefined, depth: 0 });
 		for (const fn of this.#model.functions) {
 			if (!this.#called.has(fn)) await this.#graph(fn.body, { opsets: fn.opsets, parameters: undefined, depth: DEEPEST_CALL });
@@ -91,7 +103,7 @@ class Inference implements InferredTypes {
 			for (const [index, output] of node.outputs.entries()) {
 				const result = results[index];
 				if (!output) continue;
-				const merged = merge(statedType(output), withinRank(result?.type));
+				const merged = this.#named(merge(statedType(output), withinRank(result?.type)));
 				// A body that is walked again forgets what the call before said.
 				if (merged) this.#types.set(output, merged);
 				else this.#types.delete(output);
@@ -141,9 +153,17 @@ class Inference implements InferredTypes {
 		return type?.kind === 'tensor' || type?.kind === 'sparse' ? type.dtype : undefined;
 	};
 
+	#named(type: ValueType | undefined): ValueType | undefined {
+		if (!this.#nameUnknown || type?.kind !== 'tensor' || !type.shape?.includes(null)) return type;
+		return tensorType(
+			type.dtype,
+			type.shape.map((dim) => dim ?? `?${++this.#names}`),
+		);
+	}
+
 	/** Gives an input of a body what its node passes in, as far as it is not declared. */
 	#bind(value: Value, type: ValueType | undefined): void {
-		const merged = merge(statedType(value), type);
+		const merged = this.#named(merge(statedType(value), type));
 		if (merged) this.#types.set(value, merged);
 		else this.#types.delete(value);
 	}

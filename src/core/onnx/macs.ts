@@ -2,6 +2,7 @@ import type { Graph, Node } from '../ir/graph.ts';
 import type { Model } from '../ir/model.ts';
 import type { Dim } from '../ir/type.ts';
 import type { InferredTypes } from './infer.ts';
+import { sizeWithOpenAsOne } from './symbolic.ts';
 
 /**
  * Multiply-accumulates of one run, open dimensions taken as 1. Of the branches of an If the dearest counts (the one taken, where its
@@ -38,7 +39,7 @@ function taken(node: Node, types: InferredTypes, branches: readonly number[]): n
 	return branches[names.indexOf(condition ? 'then_branch' : 'else_branch')] ?? 0;
 }
 
-const product = (dims: readonly Dim[]): number => dims.reduce<number>((total, dim) => total * (typeof dim === 'number' ? dim : 1), 1);
+const product = (dims: readonly Dim[]): number => dims.reduce<number>((total, dim) => total * sizeWithOpenAsOne(dim), 1);
 
 /** Multiply-accumulates of one node; 0 for operators that do not multiply matrices; undefined where its weights are of unknown shape. */
 export function macsOf(node: Node, types: InferredTypes): number | undefined {
@@ -77,7 +78,7 @@ export function macsOf(node: Node, types: InferredTypes): number | undefined {
 		case 'com.microsoft.FusedGemm': {
 			const b = shape(node.op === 'QGemm' ? 3 : 1);
 			const rows = output?.[0];
-			return b && (typeof rows === 'number' ? rows : 1) * product(b);
+			return b && sizeWithOpenAsOne(rows ?? null) * product(b);
 		}
 		case 'LSTM':
 		case 'GRU':

@@ -35,7 +35,7 @@ describe('hazards', () => {
 		const tiled = graph.append(graph.createNode({ op: 'Tile', name: 'blow up', inputs: [x, repeats], outputs: ['y'] })).output();
 		graph.setOutputs([tiled]);
 		expect(hazards(model)).toEqual([]);
-		expect(await hazardsWithShapes(model)).toEqual([]);
+		expect(await hazardsWithShapes(model)).toEqual([expect.objectContaining({ node: 'blow up', byteLength: 4e9 })]);
 		x.type = tensorType('float32', [1000, 1]);
 		expect(await hazardsWithShapes(model)).toEqual([expect.objectContaining({ node: 'blow up', byteLength: 4e9 })]);
 	});

@@ -4,6 +4,7 @@ import { allNodes, type Model } from '../ir/model.ts';
 import { storedBytes } from '../ir/stored-bytes.ts';
 import type { ValueType } from '../ir/type.ts';
 import { type InferredTypes, inferTypes } from './infer.ts';
+import { sizeWithOpenAsOne } from './symbolic.ts';
 
 /** Something that can take a tab down, or never end, when the model is run. */
 export interface Hazard {
@@ -61,7 +62,7 @@ function found(model: Model, typeOf: (node: Node) => ValueType | undefined): Haz
 /** Bytes of a dense tensor of a type, open dimensions taken as 1; 0 where the rank is not known. */
 function tensorBytes(type: ValueType | undefined): number {
 	if (type?.kind !== 'tensor' || !type.shape) return 0;
-	return (elementCount(type.shape.map((dim) => (typeof dim === 'number' ? Math.max(0, dim) : 1))) * dtypeBits(type.dtype)) / 8;
+	return (elementCount(type.shape.map(sizeWithOpenAsOne)) * dtypeBits(type.dtype)) / 8;
 }
 
 /**
