@@ -85,13 +85,13 @@ describe('arrays as examples', () => {
 		expect(dataset.facts.preprocessing).toContain('"attention_mask" filled with ones');
 	});
 
-	it('reads one-hot labels and turns down numbers that are no classes', async () => {
+	it('reads one-hot labels and takes other numbers as values to be met', async () => {
 		const x = npy('<f4', [2, 2], range(4));
 		const hot = await open({ x, y: npy('<f4', [2, 3], Float32Array.of(0, 1, 0, 0, 0, 1)) }, [port('x', ['N', 2])]);
 		expect([(await hot.example(0)).label, (await hot.example(1)).label]).toEqual([1, 2]);
 		const target = await open({ x, target: npy('<f4', [2], Float32Array.of(0.5, 1.25)) }, [port('x', ['N', 2])]);
-		expect(target.facts).toMatchObject({ labelled: false });
-		expect(target.facts.preprocessing).toContain('"target" is left out: it holds numbers that are no class indices');
+		expect(target.facts).toMatchObject({ labelled: true, labelKind: 'values' });
+		expect((await target.example(1)).targets).toHaveLength(1);
 		const short = await open({ x, y: npy('<i8', [1], BigInt64Array.of(1n)) }, [port('x', ['N', 2])]);
 		expect(short.facts.labelled).toBe(false);
 	});

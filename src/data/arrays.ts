@@ -2,6 +2,8 @@ import type { DType } from '../core/ir/dtype.ts';
 import { elementCount } from '../core/ir/dtype.ts';
 import type { Feeds, Port, TensorData } from '../core/ir/tensor-data.ts';
 import type { Example } from '../core/study/examples.ts';
+import type { LabelKind, Labels } from '../core/study/task.ts';
+import { classCount } from './class-labels.ts';
 import { convert, convertible } from './convert.ts';
 import type { DataTarget } from './dataset.ts';
 import { DataError } from './errors.ts';
@@ -15,7 +17,7 @@ export interface NamedArray {
 /** Arrays as examples of a model. */
 export interface ArrayExamples {
 	readonly n: number;
-	readonly labelled: boolean;
+	readonly labelKind: LabelKind | undefined;
 	readonly classes: number | undefined;
 	/** As in Examples; undefined where examples cannot be joined. */
 	readonly batchAxes: Readonly<Record<string, number | null>> | undefined;
@@ -66,14 +68,8 @@ export async function arrayExamples(arrays: readonly NamedArray[], target: DataT
 		}
 		notes.push(filled.note);
 	}
-	const labelValues = labels
-		? await readLabels(
-				labels,
-				n,
-				[...bindings.values()].every(({ step }) => step === 1),
-				notes,
-			)
-		: undefined;
+	const single = [...bindings.values()].every(({ step }) => step === 1);
+	const read = labels && (await readLabels(labels, n, single, target, notes));
 	for (const { port, source } of bindings.values()) {
 		if (source.array.dtype !== port.dtype) notes.push(`"${source.name}" ${source.array.dtype} as ${port.dtype}`);
 	}
@@ -91,16 +87,15 @@ export async function arrayExamples(arrays: readonly NamedArray[], target: DataT
 	}
 	return {
 		n,
-		labelled: labelValues !== undefined,
-		classes: labelValues && new Set(labelValues).size,
+		labelKind: read?.kind,
+		classes: read?.classes,
 		batchAxes: joinable ? batchAxes : undefined,
 		notes,
 		async example(index) {
 			const feeds: Record<string, TensorData> = {};
 			for (const [name, binding] of bindings) feeds[name] = await cut(binding, index);
 			for (const port of missing) feeds[port.name] = (fillIn(port, like) as Filled).make(feeds);
-			const label = labelValues?.[index];
-			return { name: `${where} #${index}`, feeds: feeds satisfies Feeds, ...(label !== undefined && label >= 0 && { label }) };
+			return { name: `${where} #${index}`, feeds: feeds satisfies Feeds, ...(await read?.of(index)) };
 		},
 	};
 }
@@ -306,26 +301,73 @@ function fillIn(port: Port, like: Binding | undefined): Filled | undefined {
 	};
 }
 
-/** One class index for each example, out of whole numbers [n], [n, 1], or one-hot rows [n, C]. */
-async function readLabels({ name, array }: NamedArray, n: number, single: boolean, notes: string[]): Promise<number[] | undefined> {
+/** Most values of a label array that are looked at to tell what it holds; rows beyond are read when asked for. */
+const mostSurveyed = 1 << 22;
+
+interface ReadLabels {
+	readonly kind: LabelKind;
+	readonly classes: number | undefined;
+	of(index: number): Labels | Promise<Labels>;
+}
+
+/**
+ * What is right for each example: a class out of whole numbers [n], [n, 1] or one-hot rows [n, C]; several classes out of rows of 0 and 1;
+ * values of a regression out of anything else.
+ */
+async function readLabels(
+	{ name, array }: NamedArray,
+	n: number,
+	single: boolean,
+	target: DataTarget,
+	notes: string[],
+): Promise<ReadLabels | undefined> {
 	const { shape, dtype } = array;
 	const width = shape.slice(1).reduce((product, dim) => product * dim, 1);
-	if (!single || shape[0] !== n || !convertible(dtype, 'float64')) {
+	if (!single || shape[0] !== n || width < 1 || !convertible(dtype, 'float64')) {
 		notes.push(`"${name}" is left out: it does not give one class for each example`);
 		return undefined;
 	}
-	const values = convert(await array.read(0, n * width), dtype, 'float64') as Float64Array;
-	if (width > 1) {
-		return Array.from({ length: n }, (_, i) => {
-			const row = values.subarray(i * width, (i + 1) * width);
-			return row.indexOf(row.reduce((most, x) => Math.max(most, x), Number.NEGATIVE_INFINITY));
-		});
-	}
-	if (values.some((x) => !Number.isInteger(x) || x < -1)) {
-		notes.push(`"${name}" is left out: it holds numbers that are no class indices`);
+	const outputs = classCount(target);
+	const rows = Math.min(n, Math.max(1, Math.floor(mostSurveyed / width)));
+	const surveyed = convert(await array.read(0, rows * width), dtype, 'float64') as Float64Array;
+	const row = async (index: number): Promise<Float64Array> =>
+		index < rows
+			? surveyed.subarray(index * width, (index + 1) * width)
+			: (convert(await array.read(index * width, width), dtype, 'float64') as Float64Array);
+	if (surveyed.some((x) => !Number.isFinite(x))) {
+		notes.push(`"${name}" is left out: it holds values that are no numbers`);
 		return undefined;
 	}
-	return [...values];
+	const binary = surveyed.every((x) => x === 0 || x === 1);
+	const values: ReadLabels = { kind: 'values', classes: undefined, of: async (index) => ({ targets: [...(await row(index))] }) };
+	if (width > 1) {
+		let oneHot = true;
+		for (let i = 0; i < rows; i++) {
+			const sum = surveyed.subarray(i * width, (i + 1) * width).reduce((total, x) => total + x, 0);
+			if (Math.abs(sum - 1) > 1e-3) oneHot = false;
+		}
+		if (oneHot && surveyed.every((x) => x >= 0)) {
+			const best = (cells: Float64Array): number => cells.indexOf(cells.reduce((most, x) => Math.max(most, x), Number.NEGATIVE_INFINITY));
+			const met = new Set(Array.from({ length: rows }, (_, i) => best(surveyed.subarray(i * width, (i + 1) * width))));
+			return { kind: 'class', classes: met.size, of: async (index) => ({ label: best(await row(index)) }) };
+		}
+		if (binary && (outputs === width || outputs === 'open')) {
+			return { kind: 'classes', classes: width, of: async (index) => ({ labels: [...(await row(index))] }) };
+		}
+		return values;
+	}
+	const whole = surveyed.every((x) => Number.isInteger(x) && x >= -1);
+	const scoresOnly = outputs === undefined && target.outputs.length > 0;
+	if (!whole || (scoresOnly && !binary)) return values;
+	return {
+		kind: 'class',
+		classes: new Set(surveyed).size - (surveyed.includes(-1) ? 1 : 0),
+		// -1 stands for no label, as in many sets of arrays.
+		of: async (index) => {
+			const label = (await row(index))[0] ?? -1;
+			return label >= 0 ? { label } : {};
+		},
+	};
 }
 
 const list = (items: readonly string[]): string =>

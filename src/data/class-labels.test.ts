@@ -29,12 +29,24 @@ describe('classes', () => {
 				['2', 2],
 			]),
 		);
-		expect(mapClasses(['10', '2'], undefined, 5)).toBeUndefined();
+		expect(mapClasses(['10', '2'], undefined, 5)?.note).toBe(
+			'labels left out: 2 folders and 5 outputs; add a classes.txt with a line for each output',
+		);
 		const guess = mapClasses(['dog', 'cat'], undefined, 2);
 		expect(guess?.indices.get('cat')).toBe(0);
 		expect(guess?.note).toContain('classes assumed');
-		expect(mapClasses(['dog', 'cat', 'cow'], undefined, 2)).toBeUndefined();
+		expect(guess?.origin).toBe('order');
+		expect(mapClasses(['dog', 'cat', 'cow'], undefined, 2)?.indices.size).toBe(0);
 		expect(mapClasses(['pictures'], undefined, 1)).toBeUndefined();
+	});
+
+	it('follows what a person said before anything else', () => {
+		const chosen = mapClasses(['dog', 'cat', 'cow'], ['cat', 'dog'], 2, [
+			{ name: 'dog', index: 0 },
+			{ name: 'cat', index: 1 },
+		]);
+		expect(chosen?.indices.get('dog')).toBe(0);
+		expect(chosen).toMatchObject({ origin: 'given', note: 'classes as chosen; 1 folders stand for none' });
 	});
 
 	it('counts the classes of a model', () => {

@@ -1,9 +1,12 @@
+import type { ClassMapping } from '../core/study/data-settings.ts';
 import type { DataTarget } from './dataset.ts';
 
-/** How names of folders stand for classes of the model's output. */
-export interface ClassMapping {
-	/** Class index by folder name. */
+/** How names of folders (or words in a label column) stand for classes of the model's output. */
+export interface NamedClasses {
+	/** Class index by name. */
 	readonly indices: ReadonlyMap<string, number>;
+	/** Absent where there are no indices. */
+	readonly origin?: ClassMapping['origin'];
 	/** Names in output order, where known. */
 	readonly names: readonly string[] | undefined;
 	/** Where the mapping comes from, in words. */
@@ -27,12 +30,18 @@ export function parseClassList(text: string): string[] {
 	return lines;
 }
 
-function without(note: string): ClassMapping {
+function without(note: string): NamedClasses {
 	return { indices: new Map(), names: undefined, note };
 }
 
+/** The mapping as facts of a set have it. */
+export function mappingFacts({ indices, origin }: NamedClasses): ClassMapping | undefined {
+	if (origin === undefined || indices.size === 0) return undefined;
+	return { origin, classes: [...indices].map(([name, index]) => ({ name, index })) };
+}
+
 /**
- * Maps folders to outputs: by a list of classes where there is one (the whole line, or its first word); by number where all folders are
+ * Maps folders to outputs: as a person said; by a list of classes where there is one (the whole line, or its first word); by number where all folders are
  * numbers; in alphabetical order where there are as many folders as outputs, which is a guess and says so. No indices: no labels, and the note
  * says why; undefined: the folders say nothing.
  */
@@ -40,8 +49,17 @@ export function mapClasses(
 	folders: readonly string[],
 	classes: readonly string[] | undefined,
 	outputs: number | 'open',
-): ClassMapping | undefined {
+	given?: ClassMapping['classes'],
+	what = 'folders',
+): NamedClasses | undefined {
 	const distinct = [...new Set(folders)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+	if (given) {
+		const known = new Map(given.filter(({ index }) => outputs === 'open' || index < outputs).map(({ name, index }) => [name, index]));
+		const indices = new Map(distinct.flatMap((name) => (known.has(name) ? [[name, known.get(name) as number] as const] : [])));
+		const lost = distinct.length - indices.size;
+		const names = classes && (outputs === 'open' || classes.length === outputs) ? classes : namesByIndex(indices, outputs);
+		return { indices, origin: 'given', names, note: `classes as chosen${lost > 0 ? `; ${lost} ${what} stand for none` : ''}` };
+	}
 	if (classes) {
 		if (outputs !== 'open' && classes.length !== outputs) {
 			return without(`labels left out: the list has ${classes.length} classes, the model ${outputs} outputs`);
@@ -51,12 +69,13 @@ export function mapClasses(
 			for (const key of [line, line.split(/[\s,;]/)[0] ?? '']) if (key !== '' && !lines.has(key)) lines.set(key, index);
 		});
 		const indices = new Map(distinct.flatMap((folder) => (lines.has(folder) ? [[folder, lines.get(folder) as number] as const] : [])));
-		if (indices.size === 0) return without('labels left out: none of the folders is in the list of classes');
+		if (indices.size === 0) return without(`labels left out: none of the ${what} is in the list of classes`);
 		const lost = distinct.length - indices.size;
 		return {
 			indices,
+			origin: 'list',
 			names: classes,
-			note: `classes from the list of ${classes.length}${lost > 0 ? `; ${lost} folders are not in it` : ''}`,
+			note: `classes from the list of ${classes.length}${lost > 0 ? `; ${lost} ${what} are not in it` : ''}`,
 		};
 	}
 	if (distinct.length < 2) return undefined;
@@ -66,16 +85,28 @@ export function mapClasses(
 	) {
 		return {
 			indices: new Map(distinct.map((folder) => [folder, Number(folder)])),
+			origin: 'numbers',
 			names: undefined,
-			note: 'classes by the numbers of the folders',
+			note: `classes by the numbers of the ${what}`,
 		};
 	}
 	if (distinct.length === outputs) {
 		return {
 			indices: new Map(distinct.map((folder, index) => [folder, index])),
+			origin: 'order',
 			names: distinct,
-			note: 'classes assumed: folders in alphabetical order are outputs in order; add a classes.txt if they are not',
+			note: `classes assumed: ${what} in alphabetical order are outputs in order; add a classes.txt if they are not`,
 		};
 	}
-	return undefined;
+	return without(
+		`labels left out: ${distinct.length} ${what} and ${outputs === 'open' ? 'an unknown number of' : outputs} outputs; add a classes.txt with a line for each output`,
+	);
+}
+
+function namesByIndex(indices: ReadonlyMap<string, number>, outputs: number | 'open'): readonly string[] | undefined {
+	const most = outputs === 'open' ? Math.max(-1, ...indices.values()) + 1 : outputs;
+	if (most > 100_000) return undefined;
+	const names = Array.from({ length: most }, (_, index) => String(index));
+	for (const [name, index] of indices) names[index] = name;
+	return names;
 }

@@ -69,25 +69,30 @@ function decode(dtype: DType, bytes: number, data: Uint8Array<ArrayBuffer>): Ten
 	}
 }
 
-/** Unpacks a gzip file, up to `limitBytes` and 1,100 times its size (what deflate can reach). Throws DataError. */
-export async function gunzip(source: ByteSource, name: string, limitBytes = 2e9): Promise<ByteSource> {
+/** Inflated over packed bytes of a file that unpacks to more than 64 MB: real data stays far below, a bomb of zeros reaches 1,000. */
+const mostRatio = 200;
+
+/** Unpacks a gzip file, up to `limitBytes`. Throws DataError: malformed, limit. */
+export async function gunzip(source: ByteSource, name: string, limitBytes = 1e9): Promise<ByteSource> {
 	const chunks: Uint8Array[] = [];
 	let size = 0;
+	const bomb = (): boolean => size > 64e6 && size > mostRatio * source.size;
 	const unpacker = new Gunzip((chunk) => {
 		size += chunk.length;
-		if (size <= limitBytes) chunks.push(chunk);
+		if (size <= limitBytes && !bomb()) chunks.push(chunk);
 	});
 	const piece = 1 << 16;
 	try {
 		for (let at = 0; at < source.size; at += piece) {
 			const length = Math.min(piece, source.size - at);
 			unpacker.push((await source.read(at, length)).slice(), at + length === source.size);
-			if (size > limitBytes) break;
+			if (size > limitBytes || bomb()) break;
 		}
 	} catch {
 		throw new DataError('malformed', 'The gzip file is damaged and cannot be unpacked.', name);
 	}
 	if (size > limitBytes) throw new DataError('limit', `The file unpacks to more than ${(limitBytes / 1e9).toFixed(1)} GB.`, name);
+	if (bomb()) throw new DataError('limit', `The file unpacks to more than ${mostRatio} times its size: it looks like a bomb.`, name);
 	const bytes = new Uint8Array(size);
 	let at = 0;
 	for (const chunk of chunks) {

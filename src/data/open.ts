@@ -1,54 +1,74 @@
-import type { ByteSource } from '../core/bytes/source.ts';
 import { elementCount } from '../core/ir/dtype.ts';
+import type { DataSettings } from '../core/study/data-settings.ts';
 import { type Examples, spreadIndices } from '../core/study/examples.ts';
-import type { DatasetFacts } from '../core/study/study.ts';
+import type { DataKind, DatasetFacts } from '../core/study/study.ts';
+import type { LabelKind } from '../core/study/task.ts';
 import { arrayExamples, type NamedArray } from './arrays.ts';
-import { classCount, mapClasses, parseClassList } from './class-labels.ts';
+import { baseName, type Collection, collect } from './collect.ts';
 import { exampleFactsOf } from './content-hash.ts';
+import { openCsv } from './csv.ts';
 import type { DataFile, Dataset, DataTarget, Trial } from './dataset.ts';
 import { DataError } from './errors.ts';
+import { fitPacked } from './fit.ts';
 import { byName, datasetHash } from './hash.ts';
-import { gunzip, looksLikeGzip, looksLikeIdx, openIdx } from './idx.ts';
-import { looksLikeNpy, openNpy, type StoredArray } from './npy.ts';
-import { type DecodePicture, type Picture, pictureFormat } from './picture.ts';
-import { type PictureEntry, pictureExamples } from './pictures.ts';
+import { labelsOfEntries } from './labels-of-entries.ts';
+import type { StoredArray } from './npy.ts';
+import type { DecodePicture, FitPicture } from './picture.ts';
+import { type FittedPicture, type PictureEntry, type PictureExamples, pictureExamples } from './pictures.ts';
 import { type Preprocessing, pictureInput } from './preprocessing.ts';
-import { looksLikeZip, readZip } from './zip.ts';
+import { soundExamples } from './sound.ts';
+import { tableExamples } from './table.ts';
+import { takesTokens, textExamples } from './text.ts';
+import { readTexts } from './text-records.ts';
+import { openTokenizer } from './tokenizer.ts';
+import { openWav } from './wav.ts';
 
 export interface OpenOptions {
 	/** Needed for pictures; see node/codecs.ts and web/codecs.ts. */
 	readonly decode?: DecodePicture;
+	/** Decodes and resizes elsewhere, beside what runs here; takes the place of `decode`. */
+	readonly fit?: FitPicture;
 	/** Most examples; default all. Pictures beyond it are not even decoded. */
 	readonly limit?: number;
+	/** What a person chose; the rest is found or proposed. */
+	readonly settings?: DataSettings;
+	/** The same as settings.preprocessing. */
 	readonly preprocessing?: Preprocessing;
-	/** Runs the original: with labels, the preprocessing is found by trying. */
+	/** Runs the original: with labels, the preprocessing is found by trying; a state is carried through sound. */
 	readonly trial?: Trial;
 	/** The files are the studio's own sample. */
 	readonly sample?: boolean;
+	/** Bytes of fitted pictures kept in memory; default 64 MB. */
+	readonly cacheBytes?: number;
 	readonly signal?: AbortSignal;
 	readonly onProgress?: (fraction: number) => void;
 }
 
-type Opened = Pick<Dataset, 'n' | 'example' | 'evidence' | 'preview' | 'classNames'> & {
+interface Opened extends Pick<Dataset, 'n' | 'example' | 'evidence' | 'preview' | 'classNames'> {
 	readonly batchAxes?: Dataset['batchAxes'] | undefined;
-	readonly kind: 'pictures' | 'arrays';
-	readonly labelled: boolean;
+	readonly exampleFacts?: Dataset['exampleFacts'];
+	readonly kind: DataKind;
+	readonly labelKind: LabelKind | undefined;
 	readonly classes: number | undefined;
+	readonly mapping?: DatasetFacts['mapping'] | undefined;
+	readonly picture?: Preprocessing;
 	readonly description: string;
-	readonly skipped: DatasetFacts['skipped'];
-};
+}
 
 /**
  * Opens what people have as examples of a model: .npz and .npy (inputs by name, labels named label, labels or y), IDX files (MNIST), gzipped
- * or not, pictures or a zip of pictures with a folder for each class and an optional classes.txt. Examples are read when asked for.
- * Entries that cannot be read are left out and named in `facts.skipped`. Throws DataError.
+ * or not, pictures or sounds with a folder for each class or a file of labels, tables of features, lines of text with a tokenizer.json; loose,
+ * in a folder, or in a zip, with an optional classes.txt. Examples are read when asked for. Entries that cannot be read are left out and named
+ * in `facts.skipped`. Throws DataError.
  */
 export async function openDataset(files: readonly DataFile[], target: DataTarget, options: OpenOptions = {}): Promise<Dataset> {
 	if (files.length === 0) throw new DataError('empty', 'No files were given.');
 	const sorted = byName(files);
 	const name = sorted.length === 1 ? baseName((sorted[0] as DataFile).name) : `${sorted.length} files`;
-	const opened = await open(sorted, target, name, options);
-	const { kind, labelled, classes, description, skipped, n, evidence, example, preview, batchAxes, classNames } = opened;
+	const settings: DataSettings = { ...options.settings, ...(options.preprocessing && { preprocessing: options.preprocessing }) };
+	const found = await collect(sorted, options.signal);
+	const opened = await open(found, target, name, { ...options, settings });
+	const { kind, labelKind, classes, mapping, picture, description, n, evidence, example, preview, batchAxes, classNames } = opened;
 	return {
 		n,
 		evidence,
@@ -56,155 +76,180 @@ export async function openDataset(files: readonly DataFile[], target: DataTarget
 		...(preview && { preview }),
 		...(batchAxes && { batchAxes }),
 		...(classNames && { classNames }),
-		exampleFacts: exampleFactsOf(n, example),
+		exampleFacts: opened.exampleFacts ?? exampleFactsOf(n, example),
 		facts: {
-			hash: await datasetHash(sorted, { description, n }, options.signal),
+			hash: await datasetHash(sorted, { description, n, ...(mapping?.origin === 'given' && { mapping }) }, options.signal),
 			name,
 			kind: options.sample ? 'sample' : kind,
 			n,
-			labelled,
+			labelled: labelKind !== undefined,
+			...(labelKind && { labelKind }),
 			...(classes !== undefined && { classes }),
+			...(mapping && { mapping: { ...mapping, classes: mapping.classes.slice(0, 10_000) } }),
 			preprocessing: description,
-			skipped,
+			...(picture && { picture }),
+			...found.skipped.facts(),
 		},
 	};
 }
 
-async function open(files: readonly DataFile[], target: DataTarget, name: string, options: OpenOptions): Promise<Opened> {
-	const arrays: NamedArray[] = [];
-	const idx: NamedArray[] = [];
-	const pictures: RawEntry[] = [];
-	const skipped: { name: string; reason: string }[] = [];
-	let classes: string[] | undefined;
-	const take = async (entry: RawEntry, head: Uint8Array): Promise<void> => {
-		if (looksLikeNpy(head)) {
-			arrays.push({ name: baseName(entry.name).replace(/\.npy$/i, ''), array: await openNpy(await entry.source(), entry.name) });
-		} else if (looksLikeIdx(head)) {
-			idx.push({ name: baseName(entry.name), array: await openIdx(await entry.source(), entry.name) });
-		} else if (pictureFormat(head)) pictures.push(entry);
-		else if (/(^|[\\/])(classes|labels)\.txt$/i.test(entry.name))
-			classes = parseClassList(new TextDecoder().decode((await entry.bytes()).slice()));
-		else if (/\.(jpe?g|png|webp|bmp|gif|avif)$/i.test(entry.name))
-			skipped.push({ name: entry.name, reason: 'The file is not the picture that its name says.' });
-		else if (!/(^|[\\/])(\.|__MACOSX|Thumbs\.db)/i.test(entry.name) && !/\.(txt|md|json|csv)$/i.test(entry.name)) {
-			skipped.push({ name: entry.name, reason: 'The file is neither a picture nor an array.' });
+type Settled = OpenOptions & { readonly settings: DataSettings };
+
+async function open(found: Collection, target: DataTarget, name: string, options: Settled): Promise<Opened> {
+	if (found.idx.length > 0 && found.arrays.length === 0 && found.pictures.length === 0) return openIdxPair(found, target, name, options);
+	if (found.arrays.length > 0) return openArrays(found.arrays, target, name, options.limit, []);
+	if (found.pictures.length > 0) return openPictures(found, target, name, options);
+	if (found.sounds.length > 0) return openSounds(found, target, name, options);
+	const written = found.texts.length + found.tables.length + found.documents.length;
+	if (written > 0 && (found.tokenizer || takesTokens(target))) return openTexts(found, target, name, options);
+	const [table] = [...found.tables, ...found.texts];
+	if (table) {
+		if (found.tables.length + found.texts.length > 1) {
+			for (const other of [...found.tables, ...found.texts].slice(1))
+				found.skipped.add(other.name, `Only one table is read: ${table.name}.`);
 		}
-	};
-	for (const file of files) {
-		options.signal?.throwIfAborted();
-		const head = await file.source.read(0, Math.min(64, file.source.size));
-		if (looksLikeZip(head)) await openArchive(file, take, skipped);
-		else if (looksLikeGzip(head)) {
-			const source = await gunzip(file.source, file.name);
-			const entry = rawEntry(file.name.replace(/\.gz$/i, ''), source);
-			await take(entry, await source.read(0, Math.min(64, source.size)));
-		} else await take(rawEntry(file.name, file.source), head);
-	}
-	if (idx.length > 0 && arrays.length === 0 && pictures.length === 0) return openIdxPair(idx, target, name, options, skipped);
-	if (arrays.length > 0) {
-		const examples = await arrayExamples(arrays, target, name);
-		const limited = limit(examples, options.limit);
-		const { notes } = examples;
+		const csv = await openCsv(await table.source(), table.name, options.signal);
+		const examples = await tableExamples(csv, target, baseName(table.name), found.classes, found.skipped, options);
+		const { labels } = examples;
 		return {
-			...limited,
-			kind: 'arrays',
-			labelled: examples.labelled,
-			classes: examples.classes,
-			description: notes.length > 0 ? `as given; ${notes.join('; ')}` : 'as given',
-			skipped,
+			...examples,
+			kind: 'table',
 			evidence: [],
+			labelKind: labels.kind,
+			classes: labels.classes,
+			mapping: labels.mapping,
+			...(labels.names && { classNames: labels.names }),
 		};
 	}
-	if (pictures.length > 0) return openPictures(pictures, classes, target, name, options, skipped);
+	const [first] = found.skipped.facts().skipped;
 	throw new DataError(
 		'unsupported',
-		skipped.length > 0
-			? `It holds nothing that can be read: ${(skipped[0] as { name: string }).name} is neither a picture nor an array.`
-			: 'It holds no examples.',
+		first ? `It holds nothing that can be read. ${first.name}: ${first.reason}` : 'It holds no examples.',
 		name,
-		'Give pictures (JPEG, PNG, or a zip of them), .npy, .npz or IDX files.',
+		'Give pictures (JPEG, PNG, or a zip of them), .npy, .npz, IDX, CSV or .wav files, or text with a tokenizer.json.',
 	);
 }
 
-/** A file, wherever it lies. */
-interface RawEntry {
-	readonly name: string;
-	bytes(): Promise<Uint8Array>;
-	source(): Promise<ByteSource>;
-}
-
-function rawEntry(name: string, source: ByteSource): RawEntry {
-	return { name, bytes: () => source.read(0, source.size), source: async () => source };
-}
-
-async function openArchive(
-	file: DataFile,
-	take: (entry: RawEntry, head: Uint8Array) => Promise<void>,
-	skipped: { name: string; reason: string }[],
-): Promise<void> {
-	for (const entry of await readZip(file.source, file.name)) {
-		try {
-			await take(entry, await entry.head(64));
-		} catch (error) {
-			if (!(error instanceof DataError) || error.code === 'limit') throw error;
-			skipped.push({ name: entry.name, reason: error.message });
-		}
-	}
-}
-
-async function openPictures(
-	entries: readonly RawEntry[],
-	classes: readonly string[] | undefined,
+async function openArrays(
+	arrays: readonly NamedArray[],
 	target: DataTarget,
 	name: string,
-	options: OpenOptions,
-	skipped: readonly { name: string; reason: string }[],
+	most: number | undefined,
+	notes: readonly string[],
 ): Promise<Opened> {
-	const { decode } = options;
+	const examples = await arrayExamples(arrays, target, name);
+	const all = [...examples.notes, ...notes];
+	return {
+		...limit(examples, most),
+		kind: 'arrays',
+		labelKind: examples.labelKind,
+		classes: examples.classes,
+		description: all.length > 0 ? `as given; ${all.join('; ')}` : 'as given',
+		evidence: [],
+	};
+}
+
+/** How this host makes pictures of a size out of files. */
+function fitter({ fit, decode }: OpenOptions, name: string): FitPicture {
+	if (fit) return fit;
 	if (!decode) throw new DataError('unsupported', 'Pictures cannot be decoded here.', name);
-	const sorted = byName(entries);
-	const folders = sorted.map(({ name: path }) => path.split(/[\\/]/).at(-2) ?? '');
-	const outputs = classCount(target);
-	const mapping = outputs === undefined ? undefined : mapClasses(folders, classes, outputs);
-	let browserDecoded = 0;
-	const list = sorted.map((entry, i): PictureEntry => {
-		const label = mapping?.indices.get(folders[i] as string);
-		return {
+	return Object.assign((bytes: Uint8Array, entry: string, how: Preprocessing) => fitPacked(decode, bytes, entry, how), { parallel: 1 });
+}
+
+async function openPictures(found: Collection, target: DataTarget, name: string, options: Settled): Promise<Opened> {
+	const prepare = fitter(options, name);
+	const labels = await labelsOfEntries(byName(found.pictures), found, target, options);
+	let byBrowser = 0;
+	const list = labels.entries.map(
+		({ entry, labels: own }): PictureEntry => ({
 			name: entry.name,
-			...(label !== undefined && { label }),
-			load: async () => {
-				const picture = await decode(await entry.bytes(), entry.name);
-				if (picture.decoder === 'browser') browserDecoded += 1;
-				return picture;
+			labels: own,
+			fit: async (preprocessing) => {
+				const fitted = await prepare(await entry.bytes(), entry.name, preprocessing);
+				if (fitted.byBrowser) byBrowser += 1;
+				return fitted;
 			},
-		};
-	});
-	const examples = await pictureExamples(list, target, name, options);
-	const notes = [
-		examples.description,
-		mapping?.note,
-		browserDecoded > 0 && 'some decoded by this browser: pixels may differ elsewhere',
-	].filter(Boolean);
+		}),
+	);
+	const examples = await pictureExamples(list, target, name, found.skipped, { ...options, parallel: prepare.parallel });
+	const notes = [labels.note, byBrowser > 0 && 'some decoded by this browser: pixels may differ elsewhere'];
+	return {
+		...picturesOpened(examples, notes),
+		labelKind: labels.kind,
+		classes: labels.classes,
+		mapping: labels.mapping,
+		...(labels.names && { classNames: labels.names }),
+	};
+}
+
+function picturesOpened(examples: PictureExamples, notes: readonly (string | false | undefined)[]): Omit<Opened, 'labelKind' | 'classes'> {
+	return {
+		n: examples.n,
+		example: examples.example,
+		preview: examples.preview,
+		evidence: examples.evidence,
+		batchAxes: examples.batchAxes,
+		exampleFacts: async () => examples.facts,
+		kind: 'pictures',
+		picture: examples.preprocessing,
+		description: [examples.description, ...notes].filter(Boolean).join('; '),
+	};
+}
+
+async function openSounds(found: Collection, target: DataTarget, name: string, options: Settled): Promise<Opened> {
+	const labels = await labelsOfEntries(byName(found.sounds), found, target, options);
+	const examples = await soundExamples(
+		labels.entries.map(({ entry, labels: own }) => ({
+			name: entry.name,
+			...(own && { labels: own }),
+			open: async () => openWav(await entry.source(), entry.name),
+		})),
+		target,
+		name,
+		found.skipped,
+		options,
+	);
 	return {
 		...examples,
-		kind: 'pictures',
-		classes: mapping && mapping.indices.size > 0 ? new Set(mapping.indices.values()).size : undefined,
-		...(mapping?.names && { classNames: mapping.names }),
-		description: notes.join('; '),
-		skipped: [...skipped, ...examples.skipped],
+		kind: 'sound',
+		evidence: [],
+		description: [examples.description, labels.note].filter(Boolean).join('; '),
+		labelKind: labels.kind,
+		classes: labels.classes,
+		mapping: labels.mapping,
+		...(labels.names && { classNames: labels.names }),
+	};
+}
+
+async function openTexts(found: Collection, target: DataTarget, name: string, options: Settled): Promise<Opened> {
+	if (!found.tokenizer) {
+		throw new DataError(
+			'mismatch',
+			'The model takes token ids, and nothing says how words become ids.',
+			name,
+			'Give the tokenizer.json of the model with the text, or its inputs as a .npz.',
+		);
+	}
+	const tokenizer = await openTokenizer(await found.tokenizer.source(), found.tokenizer.name);
+	const records = await readTexts(found, options);
+	const examples = await textExamples(records, tokenizer, target, name, found.classes, found.skipped, options);
+	const { labels } = examples;
+	return {
+		...examples,
+		description: [examples.description, records.note].filter((text) => text !== '').join('; '),
+		kind: 'text',
+		evidence: [],
+		labelKind: labels.kind,
+		classes: labels.classes,
+		mapping: labels.mapping,
+		...(labels.names && { classNames: labels.names }),
 	};
 }
 
 /** MNIST's pair: pictures [N, H, W], and labels [N] where they are given. */
-async function openIdxPair(
-	files: readonly NamedArray[],
-	target: DataTarget,
-	name: string,
-	options: OpenOptions,
-	skipped: readonly { name: string; reason: string }[],
-): Promise<Opened> {
-	const images = files.find(({ array }) => array.shape.length >= 2);
-	const labels = files.find(({ array }) => array.shape.length === 1);
+async function openIdxPair(found: Collection, target: DataTarget, name: string, options: Settled): Promise<Opened> {
+	const images = found.idx.find(({ array }) => array.shape.length >= 2);
+	const labels = found.idx.find(({ array }) => array.shape.length === 1);
 	if (!images) throw new DataError('mismatch', 'The IDX files hold labels only.', name, 'Drop the pictures with them.');
 	const { array } = images;
 	const n = array.shape[0] as number;
@@ -214,16 +259,7 @@ async function openIdxPair(
 	if (!port || !pictureInput(port) || array.shape.length !== 3 || array.dtype !== 'uint8') {
 		const named: NamedArray[] = [{ name: images.name, array: flattenFor(array, port?.shape.length ?? 0) }];
 		if (usable) named.push({ name: 'labels', array: usable.array });
-		const examples = await arrayExamples(named, target, name);
-		return {
-			...limit(examples, options.limit),
-			kind: 'arrays',
-			labelled: examples.labelled,
-			classes: examples.classes,
-			description: ['as given', ...examples.notes, ...notes].join('; '),
-			skipped,
-			evidence: [],
-		};
+		return openArrays(named, target, name, options.limit, notes);
 	}
 	const [, height, width] = array.shape as [number, number, number];
 	const classes = usable ? ((await usable.array.read(0, n)) as ArrayLike<number>) : undefined;
@@ -231,17 +267,21 @@ async function openIdxPair(
 		const label = classes?.[i];
 		return {
 			name: `${images.name} #${i}`,
-			...(label !== undefined && { label }),
-			load: async () => greyPicture((await array.read(i * width * height, width * height)) as Uint8Array, width, height),
+			labels: label === undefined ? undefined : { label },
+			fit: async (preprocessing): Promise<FittedPicture> =>
+				fitPacked(
+					async () => greyPicture((await array.read(i * width * height, width * height)) as Uint8Array, width, height),
+					new Uint8Array(0),
+					'',
+					preprocessing,
+				),
 		};
 	});
-	const examples = await pictureExamples(entries, target, name, options);
+	const examples = await pictureExamples(entries, target, name, found.skipped, options);
 	return {
-		...examples,
-		kind: 'pictures',
+		...picturesOpened(examples, notes),
+		labelKind: classes ? 'class' : undefined,
 		classes: classes && new Set(Array.from(classes)).size,
-		description: [examples.description, ...notes].join('; '),
-		skipped: [...skipped, ...examples.skipped],
 	};
 }
 
@@ -251,16 +291,11 @@ function flattenFor(array: StoredArray, rank: number): StoredArray {
 	return { ...array, shape: [array.shape[0] as number, elementCount(array.shape.slice(1))] };
 }
 
-function greyPicture(grey: Uint8Array, width: number, height: number): Picture {
+function greyPicture(grey: Uint8Array, width: number, height: number) {
 	const data = new Uint8ClampedArray(width * height * 4);
-	for (let i = 0; i < grey.length; i++) {
-		const value = grey[i] as number;
-		data[4 * i] = value;
-		data[4 * i + 1] = value;
-		data[4 * i + 2] = value;
-		data[4 * i + 3] = 255;
-	}
-	return { width, height, data };
+	for (let i = 0; i < grey.length; i++) data.fill(grey[i] as number, 4 * i, 4 * i + 3);
+	for (let i = 3; i < data.length; i += 4) data[i] = 255;
+	return { width, height, data, decoder: 'wasm' as const };
 }
 
 /** At most so many examples, spread evenly. */
@@ -273,5 +308,3 @@ function limit(
 	const axes = examples.batchAxes && { batchAxes: examples.batchAxes };
 	return { n, ...axes, example: (index) => examples.example(chosen?.[index] ?? index) };
 }
-
-const baseName = (name: string): string => name.split(/[\\/]/).at(-1) ?? name;

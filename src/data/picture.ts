@@ -1,3 +1,6 @@
+import type { FittedPicture } from './pictures.ts';
+import type { Preprocessing } from './preprocessing.ts';
+
 /** Eight bits a channel, RGBA, row by row. */
 export interface Picture {
 	readonly width: number;
@@ -47,4 +50,10 @@ export function claimedSize(bytes: Uint8Array): { readonly width: number; readon
 		at += 2 + view.getUint16(at + 2);
 	}
 	return undefined;
+}
+
+/** Decodes, resizes and cuts; see fitPacked. `parallel`: how many may be asked for at the same time. Throws DataError. */
+export interface FitPicture {
+	(bytes: Uint8Array, name: string, preprocessing: Preprocessing): Promise<FittedPicture>;
+	readonly parallel: number;
 }

@@ -1,7 +1,8 @@
-import type { Port, TensorData } from '../core/ir/tensor-data.ts';
-import { type Example, spreadIndices } from '../core/study/examples.ts';
-import type { DatasetFacts } from '../core/study/study.ts';
-import type { DataTarget, Evidence, Trial } from './dataset.ts';
+import type { Port } from '../core/ir/tensor-data.ts';
+import { type Example, type ExampleFacts, spreadIndices } from '../core/study/examples.ts';
+import type { Labels } from '../core/study/task.ts';
+import { hashPieces } from './content-hash.ts';
+import type { DataTarget, Evidence } from './dataset.ts';
 import { DataError } from './errors.ts';
 import { findNormalization } from './find-normalization.ts';
 import type { Picture } from './picture.ts';
@@ -9,31 +10,34 @@ import {
 	conventionsFor,
 	defaultPreprocessing,
 	describePreprocessing,
-	fitPicture,
 	type PictureInput,
 	type Preprocessing,
 	pictureInput,
 	toTensor,
 } from './preprocessing.ts';
+import type { ReaderOptions } from './reader.ts';
+import type { SkippedEntries } from './skipped.ts';
 
-/** A picture somewhere, with the index of its class where it is known. */
-export interface PictureEntry {
-	readonly name: string;
-	readonly label?: number;
-	/** Throws DataError for a damaged one. */
-	load(): Promise<Picture>;
+/** A picture resized and cut, three bytes a pixel: what is kept of it. */
+export interface FittedPicture {
+	readonly pixels: Uint8Array;
+	/** Decoded by the browser, not by the codecs that every host shares. */
+	readonly byBrowser: boolean;
 }
 
-export interface PictureOptions {
-	/** Most pictures; default all. They are spread evenly over the entries. */
-	readonly limit?: number;
-	/** Given, or found: from labels where `trial` can run the model, else from the input's shape. */
-	readonly preprocessing?: Preprocessing;
-	readonly trial?: Trial;
-	/** Bytes of fitted pictures kept in memory; default 128 MB. The rest is decoded again each time. */
+/** A picture somewhere, with what is right for it where that is known. */
+export interface PictureEntry {
+	readonly name: string;
+	readonly labels?: Labels | undefined;
+	/** Decodes, resizes and cuts. Throws DataError for a damaged one. */
+	fit(preprocessing: Preprocessing): Promise<FittedPicture>;
+}
+
+export interface PictureOptions extends ReaderOptions {
+	/** Bytes of fitted pictures kept in memory; default 64 MB. The rest is decoded again each time. */
 	readonly cacheBytes?: number;
-	readonly signal?: AbortSignal | undefined;
-	readonly onProgress?: ((fraction: number) => void) | undefined;
+	/** Pictures that are fitted at the same time: as many as there are decoders, and one. default 1 */
+	readonly parallel?: number | undefined;
 }
 
 export interface PictureExamples {
@@ -43,7 +47,7 @@ export interface PictureExamples {
 	readonly preprocessing: Preprocessing;
 	readonly description: string;
 	readonly evidence: readonly Evidence[];
-	readonly skipped: DatasetFacts['skipped'];
+	readonly facts: readonly ExampleFacts[];
 	example(index: number): Promise<Example>;
 	preview(index: number): Promise<Picture>;
 }
@@ -66,47 +70,61 @@ export function requirePictureInput(target: DataTarget, where: string): { readon
 	return { port, input };
 }
 
-/** Decodes pictures once, leaves out damaged ones by name, and makes them the model's input. */
+interface Good {
+	readonly entry: PictureEntry;
+	readonly contentHash: string;
+	kept: Uint8Array | undefined;
+}
+
+/** Decodes every picture once, leaves out damaged ones by name, and makes the others the model's input when they are asked for. */
 export async function pictureExamples(
 	entries: readonly PictureEntry[],
 	target: DataTarget,
 	where: string,
+	skipped: SkippedEntries,
 	options: PictureOptions = {},
 ): Promise<PictureExamples> {
 	const { port, input } = requirePictureInput(target, where);
-	const { signal, trial } = options;
-	let preprocessing = options.preprocessing ?? defaultPreprocessing(input);
+	const { signal, trial, settings } = options;
+	let preprocessing = settings?.preprocessing ?? defaultPreprocessing(input);
+	checkFits(preprocessing, input, port, where);
+	const sized = preprocessing;
 	const chosen = spreadIndices(entries.length, options.limit ?? entries.length);
-	const skipped: { name: string; reason: string }[] = [];
-	const good: { readonly entry: PictureEntry; kept: Uint8Array | undefined }[] = [];
-	let budget = options.cacheBytes ?? 128_000_000;
-	for (const [done, index] of chosen.entries()) {
+	const good: Good[] = [];
+	let budget = options.cacheBytes ?? 64_000_000;
+	const results = inOrder(chosen, options.parallel ?? 1, async (index) => {
 		signal?.throwIfAborted();
 		const entry = entries[index] as PictureEntry;
 		try {
-			const packed = withoutAlpha(fitPicture(await entry.load(), preprocessing));
-			budget -= packed.byteLength;
-			good.push({ entry, kept: budget >= 0 ? packed : undefined });
+			return { entry, fitted: await entry.fit(sized) };
 		} catch (error) {
 			if (!(error instanceof DataError)) throw error;
-			skipped.push({ name: entry.name, reason: error.message });
+			return { entry, error };
 		}
-		options.onProgress?.((done + 1) / chosen.length);
+	});
+	let done = 0;
+	for await (const { entry, fitted, error } of results) {
+		if (fitted) {
+			budget -= fitted.pixels.byteLength;
+			good.push({ entry, contentHash: await hashPieces([fitted.pixels]), kept: budget >= 0 ? fitted.pixels : undefined });
+		} else skipped.add(entry.name, error?.message ?? '');
+		done += 1;
+		options.onProgress?.(done / chosen.length);
 	}
 	if (good.length === 0) {
-		throw new DataError('empty', `None of its ${entries.length} pictures can be read.`, where, skipped[0]?.reason ?? '');
+		throw new DataError('empty', `None of its ${entries.length} pictures can be read.`, where, skipped.facts().skipped[0]?.reason ?? '');
 	}
 	const fitted = async (index: number): Promise<Picture> => {
 		const item = good[index];
 		if (!item) throw new RangeError(`there are ${good.length} pictures, not ${index + 1}`);
-		if (item.kept) return withAlpha(item.kept, preprocessing.width, preprocessing.height);
-		return fitPicture(await item.entry.load(), preprocessing);
+		return withAlpha(item.kept ?? (await item.entry.fit(sized)).pixels, sized.width, sized.height);
 	};
 	const evidence: Evidence[] = [];
-	if (!options.preprocessing && trial && good.some(({ entry }) => entry.label !== undefined)) {
+	const classed = good.some(({ entry }) => entry.labels?.label !== undefined);
+	if (!settings?.preprocessing && trial && classed) {
 		const found = await findNormalization({
 			candidates: conventionsFor(input.channels).map(([name, normalization]) => ({ name, normalization })),
-			labels: good.map(({ entry }) => entry.label),
+			labels: good.map(({ entry }) => entry.labels?.label),
 			output: target.outputs[0]?.name,
 			score: async (normalization, index) => {
 				signal?.throwIfAborted();
@@ -120,27 +138,65 @@ export async function pictureExamples(
 		}
 	}
 	const settled = preprocessing;
-	const tensorOf = async (index: number): Promise<TensorData> => toTensor(await fitted(index), settled);
-	const labelled = good.some(({ entry }) => entry.label !== undefined);
+	const origin = settings?.preprocessing ? '' : evidence.length > 0 ? ' (found by labels)' : ' (assumed from the input)';
 	return {
 		n: good.length,
-		labelled,
+		labelled: good.some(({ entry }) => entry.labels !== undefined),
 		batchAxes: typeof port.shape[0] === 'number' ? undefined : { [port.name]: 0 },
 		preprocessing: settled,
-		description: `${describePreprocessing(settled)}${options.preprocessing ? '' : evidence.length > 0 ? ' (found by labels)' : ' (assumed from the input)'}`,
+		description: `${describePreprocessing(settled)}${origin}`,
 		evidence,
-		skipped,
+		facts: good.map(({ entry, contentHash }) => ({
+			name: entry.name,
+			contentHash,
+			...(entry.labels?.label !== undefined && { label: entry.labels.label }),
+		})),
 		preview: fitted,
 		async example(index) {
-			const tensor = await tensorOf(index);
-			const { name, label } = (good[index] as (typeof good)[number]).entry;
-			return { name, feeds: { [port.name]: tensor }, ...(label !== undefined && { label }) };
+			const tensor = toTensor(await fitted(index), settled);
+			const { name, labels } = (good[index] as Good).entry;
+			return { name, feeds: { [port.name]: tensor }, ...labels };
 		},
 	};
 }
 
-/** Three bytes a pixel instead of four: what is kept of a picture. */
-function withoutAlpha({ width, height, data }: Picture): Uint8Array {
+/** Preprocessing that a person or a file gives may be for another model. */
+function checkFits({ width, height, layout, colour, dtype }: Preprocessing, input: PictureInput, port: Port, where: string): void {
+	const wrong =
+		(input.width !== undefined && input.width !== width) ||
+		(input.height !== undefined && input.height !== height) ||
+		input.layout !== layout ||
+		(input.channels === 1) !== (colour === 'grey') ||
+		input.dtype !== dtype;
+	if (!wrong) return;
+	throw new DataError(
+		'mismatch',
+		`The preprocessing gives ${dtype} ${layout.toUpperCase()} of ${width} x ${height} in ${colour === 'grey' ? 'grey' : 'three colours'}; the input "${port.name}" is ${port.dtype}[${port.shape.map((dim) => dim ?? '?').join(', ')}].`,
+		where,
+		'Change the preprocessing, or let it be found.',
+	);
+}
+
+/** Results in order, with so many under way at a time. */
+export async function* inOrder<T, R>(items: readonly T[], parallel: number, work: (item: T) => Promise<R>): AsyncIterableIterator<R> {
+	const running: Promise<R>[] = [];
+	let next = 0;
+	try {
+		while (next < items.length || running.length > 0) {
+			while (running.length < parallel && next < items.length) {
+				running.push(work(items[next] as T));
+				next += 1;
+			}
+			yield await (running.shift() as Promise<R>);
+		}
+	} finally {
+		// What is still under way when the rest is given up fails into nothing.
+		for (const left of running) left.catch(() => {});
+	}
+}
+
+/** Three bytes a pixel instead of four. */
+export function withoutAlpha({ width, height, data }: Picture): Uint8Array {
 	const packed = new Uint8Array(width * height * 3);
 	for (let from = 0, to = 0; to < packed.length; from += 4, to += 3) {
 		packed[to] = data[from] as number;

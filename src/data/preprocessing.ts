@@ -1,27 +1,11 @@
 import type { Port, TensorData } from '../core/ir/tensor-data.ts';
 import { encodeFloat16 } from '../core/numeric/float16.ts';
+import type { Normalization, Preprocessing } from '../core/study/data-settings.ts';
 import { DataError } from './errors.ts';
 import type { Picture } from './picture.ts';
-import { centreCrop, resize } from './resize.ts';
+import { centreCrop, padAround, resize } from './resize.ts';
 
-/** How pixels become numbers: channels in `colour` order, then (pixel * scale - mean) / std, channel by channel. */
-export interface Normalization {
-	readonly colour: 'rgb' | 'bgr' | 'grey';
-	readonly scale: number;
-	readonly mean: readonly number[];
-	readonly std: readonly number[];
-}
-
-/** Everything that is done to a picture before a model sees it, as data. */
-export interface Preprocessing extends Normalization {
-	/** `short`: the short side becomes this long, the other keeps the proportions. `exact`: both sides. */
-	readonly resize: { readonly mode: 'short'; readonly side: number } | { readonly mode: 'exact' };
-	/** Size that the model takes; a resized picture is cropped to it around its middle. */
-	readonly width: number;
-	readonly height: number;
-	readonly layout: 'nchw' | 'nhwc';
-	readonly dtype: 'float32' | 'float16' | 'uint8';
-}
+export type { Normalization, Preprocessing } from '../core/study/data-settings.ts';
 
 const half = [0.5, 0.5, 0.5];
 const imagenetMean = [0.485, 0.456, 0.406];
@@ -101,6 +85,11 @@ export function fitPicture(picture: Picture, { resize: how, width, height }: Pre
 		throw new DataError('limit', `The picture is ${picture.width} x ${picture.height}; its sides differ more than ${widestRatio} times.`);
 	}
 	if (how.mode === 'exact') return resize(picture, width, height);
+	if (how.mode === 'pad') {
+		const shrink = Math.min(width / picture.width, height / picture.height);
+		const inner = (length: number, most: number): number => Math.max(1, Math.min(most, Math.round(length * shrink)));
+		return padAround(resize(picture, inner(picture.width, width), inner(picture.height, height)), width, height, how.fill);
+	}
 	// The long side is cut, not rounded, as torchvision's Resize does.
 	const short = Math.min(picture.width, picture.height);
 	const side = (length: number): number => (length === short ? how.side : Math.trunc((how.side * length) / short));
@@ -145,8 +134,10 @@ export function describePreprocessing(preprocessing: Preprocessing): string {
 	const size =
 		how.mode === 'exact'
 			? `resized to ${width} x ${height}`
-			: how.side === width && how.side === height
-				? `short side resized to ${how.side}, centre cut to a square`
-				: `short side resized to ${how.side}, centre ${width} x ${height}`;
+			: how.mode === 'pad'
+				? `fitted into ${width} x ${height}, the rest filled with ${how.fill}`
+				: how.side === width && how.side === height
+					? `short side resized to ${how.side}, centre cut to a square`
+					: `short side resized to ${how.side}, centre ${width} x ${height}`;
 	return `${size} (antialiased bilinear); ${numbers}; ${layout.toUpperCase()}`;
 }

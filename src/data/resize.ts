@@ -124,6 +124,20 @@ export function centreCrop(picture: Picture, width: number, height: number): Pic
 	return { width, height, data };
 }
 
+/** The picture in the middle of a larger one of one grey (letterbox). */
+export function padAround(picture: Picture, width: number, height: number, fill: number): Picture {
+	if (width === picture.width && height === picture.height) return picture;
+	const left = Math.floor((width - picture.width) / 2);
+	const top = Math.floor((height - picture.height) / 2);
+	const data = new Uint8ClampedArray(width * height * 4).fill(fill);
+	for (let i = 3; i < data.length; i += 4) data[i] = 255;
+	for (let y = 0; y < picture.height; y++) {
+		const row = picture.data.subarray(y * picture.width * 4, (y + 1) * picture.width * 4);
+		data.set(row, ((y + top) * width + left) * 4);
+	}
+	return { width, height, data };
+}
+
 function roundHalfEven(x: number): number {
 	const low = Math.floor(x);
 	const rest = x - low;

@@ -48,6 +48,7 @@ export async function readZip(source: ByteSource, name: string, limits: ZipLimit
 	const view = new DataView(directory.buffer, directory.byteOffset, directory.byteLength);
 	const found: ZipEntry[] = [];
 	let total = 0;
+	let packed = 0;
 	let offset = 0;
 	for (let index = 0; index < count; index++) {
 		if (offset + 46 > size || view.getUint32(offset, true) !== CENTRAL) {
@@ -67,6 +68,9 @@ export async function readZip(source: ByteSource, name: string, limits: ZipLimit
 		offset = end;
 		if (entryName.endsWith('/')) continue;
 		total += sizes.inflated;
+		packed += sizes.stored;
+		// Entries that share their bytes: the archive unpacks to more than it could hold.
+		if (packed > source.size) throw new DataError('limit', 'Its entries overlap: the archive looks like a zip bomb.', name);
 		if (sizes.inflated > entryBytes || total > totalBytes) {
 			throw new DataError(
 				'limit',

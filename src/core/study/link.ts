@@ -28,7 +28,17 @@ const wireSchema = z.strictObject({
 	/** IR version, opsets, producer, parameters, weight bytes, multiply-accumulates, nodes, inputs, outputs. */
 	f: z.tuple([count, z.array(z.tuple([text, count])), text, count, count, z.nullable(count), count, z.array(port), z.array(port)]),
 	/** Hash, name, kind, examples, labelled, classes, preprocessing. */
-	d: z.nullable(z.tuple([hash, text, z.enum(['pictures', 'arrays', 'synthetic', 'sample']), count, z.boolean(), z.nullable(count), text])),
+	d: z.nullable(
+		z.tuple([
+			hash,
+			text,
+			z.enum(['pictures', 'arrays', 'table', 'text', 'sound', 'synthetic', 'sample']),
+			count,
+			z.boolean(),
+			z.nullable(count),
+			text,
+		]),
+	),
 	/** Browser, platform, cores, isolated, runtime, gpu, version of Pare. */
 	e: z.tuple([text, text, count, z.boolean(), text, z.nullable(text), text]),
 	/** Texts that rows point at. */

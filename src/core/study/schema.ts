@@ -155,15 +155,39 @@ const evaluation = z.strictObject({
 	failure: z.optional(failure),
 	measuredAt: time,
 });
+const picturePreprocessing = z.strictObject({
+	colour: z.enum(['rgb', 'bgr', 'grey']),
+	scale: z.number(),
+	mean: list(z.number(), 4),
+	std: list(z.number(), 4),
+	resize: z.discriminatedUnion('mode', [
+		z.strictObject({ mode: z.literal('short'), side: count }),
+		z.strictObject({ mode: z.literal('exact') }),
+		z.strictObject({ mode: z.literal('pad'), fill: z.number() }),
+	]),
+	width: count,
+	height: count,
+	layout: z.enum(['nchw', 'nhwc']),
+	dtype: z.enum(['float32', 'float16', 'uint8']),
+});
 const dataset = z.strictObject({
 	hash,
 	name,
-	kind: z.enum(['pictures', 'arrays', 'synthetic', 'sample']),
+	kind: z.enum(['pictures', 'arrays', 'table', 'text', 'sound', 'synthetic', 'sample']),
 	n: count,
 	labelled: z.boolean(),
+	labelKind: z.optional(z.enum(['class', 'classes', 'values'])),
 	classes: z.optional(count),
+	mapping: z.optional(
+		z.strictObject({
+			origin: z.enum(['list', 'numbers', 'given', 'order']),
+			classes: list(z.strictObject({ name, index: count }), 100_000),
+		}),
+	),
 	preprocessing: text(10_000),
+	picture: z.optional(picturePreprocessing),
 	skipped: list(z.strictObject({ name, reason: text(10_000) }), 100_000),
+	skippedCount: z.optional(count),
 });
 const maxVariants = 5000;
 const maxFigures = 100_000;

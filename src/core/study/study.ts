@@ -1,5 +1,7 @@
 import type { Family, PassReport } from '../pass/pass.ts';
 import type { Recipe } from '../pass/recipe.ts';
+import type { ClassMapping, Preprocessing } from './data-settings.ts';
+import type { LabelKind } from './task.ts';
 
 /** SHA-256 in lower-case hex. */
 export type Hash = string;
@@ -197,15 +199,24 @@ export interface Evaluation {
 export interface DatasetFacts {
 	readonly hash: Hash;
 	readonly name: string;
-	readonly kind: 'pictures' | 'arrays' | 'synthetic' | 'sample';
+	readonly kind: DataKind;
 	readonly n: number;
 	readonly labelled: boolean;
+	readonly labelKind?: LabelKind;
 	readonly classes?: number;
+	/** How names in the data stand for outputs, where there are names. */
+	readonly mapping?: ClassMapping;
 	/** What is done to each example, in words. */
 	readonly preprocessing: string;
-	/** Entries left out, with reasons. */
+	/** The same as data, for pictures. */
+	readonly picture?: Preprocessing;
+	/** Entries left out, with reasons: the first thousand. */
 	readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+	/** How many were left out in all, where that is more than `skipped` names. */
+	readonly skippedCount?: number;
 }
+
+export type DataKind = 'pictures' | 'arrays' | 'table' | 'text' | 'sound' | 'synthetic' | 'sample';
 
 /** Everything that is known about one model and its variants: one JSON document. */
 export interface Study {

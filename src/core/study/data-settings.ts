@@ -1,0 +1,43 @@
+/** How pixels become numbers: channels in `colour` order, then (pixel * scale - mean) / std, channel by channel. */
+export interface Normalization {
+	readonly colour: 'rgb' | 'bgr' | 'grey';
+	readonly scale: number;
+	readonly mean: readonly number[];
+	readonly std: readonly number[];
+}
+
+/** Everything that is done to a picture before a model sees it, as data. */
+export interface Preprocessing extends Normalization {
+	/**
+	 * `short`: the short side becomes this long, the other keeps the proportions. `exact`: both sides. `pad`: the long side fits, the rest is
+	 * filled with this grey.
+	 */
+	readonly resize:
+		| { readonly mode: 'short'; readonly side: number }
+		| { readonly mode: 'exact' }
+		| { readonly mode: 'pad'; readonly fill: number };
+	/** Size that the model takes; a resized picture is cropped to it around its middle. */
+	readonly width: number;
+	readonly height: number;
+	readonly layout: 'nchw' | 'nhwc';
+	readonly dtype: 'float32' | 'float16' | 'uint8';
+}
+
+/** How names in the data (folders, words in a label column) stand for outputs of the model. */
+export interface ClassMapping {
+	/**
+	 * `list`: a classes.txt says so. `numbers`: the names are indices. `given`: a person said so. `order`: nothing says so, alphabetical order
+	 * is assumed: shown as a proposal until it is confirmed or changed.
+	 */
+	readonly origin: 'list' | 'numbers' | 'given' | 'order';
+	readonly classes: readonly { readonly name: string; readonly index: number }[];
+}
+
+/** What a person chose about their data; what is absent is found or proposed. Part of the study, and of the identity of its figures. */
+export interface DataSettings {
+	readonly preprocessing?: Preprocessing;
+	/** Output index by name of the folder or word. */
+	readonly classMapping?: ClassMapping['classes'];
+	/** Sound models with a state: carried from frame to frame, or zero in each. default: carried where the original can be run */
+	readonly soundState?: 'carried' | 'zero';
+}
