@@ -70,4 +70,22 @@ export const presets: readonly Preset[] = [
 		family: 'pruned',
 		recipe: { v: 1, seed: 0, name: 'prune-structured', steps: [{ pass: 'prune-structured', options: { macsChange: -0.25 } }] },
 	},
+	{
+		id: 'prune-sparse',
+		title: 'Half the weights zero, made up for',
+		summary:
+			'Half of the weights become zero and the others make up for them on sample inputs. Only the compressed download shrinks, at far less loss.',
+		family: 'pruned',
+		learns: true,
+		recipe: { v: 1, seed: 0, name: 'prune-sparse', steps: [{ pass: 'prune-sparse', options: { ratio: 0.5 } }] },
+	},
+	{
+		id: 'low-rank',
+		title: 'Low rank',
+		summary:
+			'Large matrices become products of thin ones: a quarter less to download and less to compute. For transformers above all; some loss.',
+		family: 'factorized',
+		learns: true,
+		recipe: { v: 1, seed: 0, name: 'low-rank', steps: [{ pass: 'low-rank', options: { bytesChange: -0.25 } }] },
+	},
 ];

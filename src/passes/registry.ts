@@ -3,12 +3,25 @@ import { float16 } from './float16/index.ts';
 import { gptq } from './gptq/index.ts';
 import { int8Dynamic } from './int8-dynamic/index.ts';
 import { int8Static } from './int8-static/index.ts';
+import { lowRank } from './low-rank/index.ts';
 import { optimize } from './optimize/index.ts';
 import { pruneMagnitude } from './prune-magnitude/index.ts';
+import { pruneSparse } from './prune-sparse/index.ts';
 import { pruneStructured } from './prune-structured/index.ts';
 import { weightOnly } from './weight-only/index.ts';
 
 /** Every pass of this version by id. A pass is a folder: add its definition here and it is in the page, the CLI and the docs. */
-const list: readonly AnyPass[] = [optimize, float16, int8Dynamic, int8Static, weightOnly, gptq, pruneMagnitude, pruneStructured];
+const list: readonly AnyPass[] = [
+	optimize,
+	float16,
+	int8Dynamic,
+	int8Static,
+	weightOnly,
+	gptq,
+	pruneMagnitude,
+	pruneSparse,
+	lowRank,
+	pruneStructured,
+];
 
 export const passes: ReadonlyMap<string, AnyPass> = new Map(list.map((pass) => [pass.id, pass]));

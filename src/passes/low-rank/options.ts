@@ -1,0 +1,85 @@
+import { choice, flag, names, number, type OptionsOf, options } from '../../core/pass/options.ts';
+
+export const schema = options({
+	bytesChange: number({
+		title: 'Change of bytes',
+		help: 'How much smaller the stored weights become: -0.25 is a quarter less. Layers whose outputs suffer least give most.',
+		default: -0.25,
+		min: -0.95,
+		max: 0,
+		step: 0.05,
+	}),
+	aware: flag({
+		title: 'Weigh by activations',
+		help: 'Ranks keep what real inputs use (whitened by their Gram matrix). Off: the plain singular value decomposition of the weights.',
+		default: true,
+	}),
+	embeddings: flag({
+		title: 'Embedding tables',
+		help: 'Tables that Gather reads are factorized too: rows of fewer numbers, and a matrix that expands them.',
+		default: true,
+	}),
+	multiple: choice({
+		title: 'Ranks in multiples of',
+		help: 'Kernels like multiples of 4 or 8.',
+		default: 8,
+		choices: [
+			{ value: 1, label: '1' },
+			{ value: 4, label: '4' },
+			{ value: 8, label: '8' },
+			{ value: 16, label: '16' },
+		],
+		advanced: true,
+	}),
+	damping: number({
+		title: 'Damping',
+		help: 'Added to the diagonal of the input statistics, in shares of its mean. More where there are few inputs.',
+		default: 0.01,
+		min: 0.0001,
+		max: 1,
+		advanced: true,
+	}),
+	correctBias: flag({
+		title: 'Correct biases',
+		help: 'Biases make up for the mean error of their layer and of those before it.',
+		default: true,
+	}),
+	correctDrift: flag({
+		title: 'Follow the original',
+		help: 'Each layer is fitted to what the original model puts out, given the inputs that the layers before it really give.',
+		default: true,
+	}),
+	samples: number({
+		title: 'Examples',
+		help: 'Sample inputs that are run at most. Time and memory grow with them.',
+		default: 256,
+		min: 1,
+		max: 100_000,
+		integer: true,
+		advanced: true,
+	}),
+	rowsPerColumn: number({
+		title: 'Rows for each column',
+		help: 'Rows of inputs that a layer learns from at most, in multiples of the length of its sums.',
+		default: 6,
+		min: 1,
+		max: 1000,
+		advanced: true,
+	}),
+	nodesToExclude: names({
+		title: 'Nodes left alone',
+		help: 'Weights that one of these nodes reads are not factorized.',
+		onnxruntime: 'nodes_to_exclude',
+	}),
+	minElements: number({
+		title: 'Smallest weight',
+		help: 'Weights with fewer elements are left alone: they gain nothing.',
+		default: 4096,
+		min: 1,
+		max: 1_000_000_000,
+		integer: true,
+		advanced: true,
+	}),
+});
+
+export type Options = OptionsOf<typeof schema>;

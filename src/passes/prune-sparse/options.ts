@@ -1,0 +1,99 @@
+import { choice, flag, names, number, type OptionsOf, options } from '../../core/pass/options.ts';
+
+export const schema = options({
+	ratio: number({
+		title: 'Share of zeros',
+		help: 'Share of the pruned weights that becomes zero. Patterns such as 2:4 fix the share themselves.',
+		default: 0.5,
+		min: 0,
+		max: 0.98,
+		step: 0.05,
+	}),
+	criterion: choice({
+		title: 'Criterion',
+		help: 'SparseGPT: what the output of the layer loses once the other weights make up for it. Wanda: weight times the power of its input. Magnitude: the weight alone.',
+		default: 'sparsegpt',
+		choices: [
+			{ value: 'sparsegpt', label: 'SparseGPT' },
+			{ value: 'wanda', label: 'Wanda' },
+			{ value: 'magnitude', label: 'Magnitude' },
+		],
+	}),
+	scope: choice({
+		title: 'Budget',
+		help: 'Budgeted: layers whose outputs suffer least get most of the zeros. Per layer: the same share everywhere.',
+		default: 'budget',
+		choices: [
+			{ value: 'budget', label: 'Budgeted' },
+			{ value: 'per-layer', label: 'Per layer' },
+		],
+	}),
+	pattern: choice({
+		title: 'Pattern',
+		help: 'Where zeros may stand. 2:4 and 4:8 keep half of every group along the summed axis, as sparse tensor cores read them.',
+		default: 'unstructured',
+		choices: [
+			{ value: 'unstructured', label: 'Unstructured' },
+			{ value: '2:4', label: '2:4' },
+			{ value: '4:8', label: '4:8' },
+		],
+	}),
+	sweeps: number({
+		title: 'Passes of improvement',
+		help: 'The kept weights of a layer are moved to where its error is least, this many times. 0: only what the criterion itself makes up for.',
+		default: 3,
+		min: 0,
+		max: 20,
+		integer: true,
+	}),
+	damping: number({
+		title: 'Damping',
+		help: 'Added to the diagonal of the input statistics, in shares of its mean. More where there are few inputs.',
+		default: 0.02,
+		min: 0.0001,
+		max: 1,
+	}),
+	correctBias: flag({
+		title: 'Correct biases',
+		help: 'Biases make up for the mean error of their layer and of those before it.',
+		default: true,
+	}),
+	correctDrift: flag({
+		title: 'Follow the original',
+		help: 'Each layer is fitted to what the original model puts out, given the inputs that the layers before it really give.',
+		default: true,
+	}),
+	samples: number({
+		title: 'Examples',
+		help: 'Sample inputs that are run at most. Time and memory grow with them.',
+		default: 128,
+		min: 1,
+		max: 100_000,
+		integer: true,
+		advanced: true,
+	}),
+	rowsPerColumn: number({
+		title: 'Rows for each column',
+		help: 'Rows of inputs that a layer learns from at most, in multiples of the length of its sums.',
+		default: 6,
+		min: 1,
+		max: 1000,
+		advanced: true,
+	}),
+	nodesToExclude: names({
+		title: 'Nodes left alone',
+		help: 'Weights that one of these nodes reads are not pruned.',
+		onnxruntime: 'nodes_to_exclude',
+	}),
+	minElements: number({
+		title: 'Smallest weight',
+		help: 'Weights with fewer elements are left alone: they gain nothing.',
+		default: 512,
+		min: 1,
+		max: 1_000_000_000,
+		integer: true,
+		advanced: true,
+	}),
+});
+
+export type Options = OptionsOf<typeof schema>;

@@ -1,0 +1,179 @@
+import type { Model } from '../../core/ir/model.ts';
+import { type Layer, layerOf } from '../../core/layerwise/layer.ts';
+import { type LayerReport, layerByLayer, type Rounder } from '../../core/layerwise/layer-by-layer.ts';
+import { type SparsePattern, sparsify } from '../../core/numeric/sparse-weights.ts';
+import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
+import { planWeights, survey as surveyWeights, type WeightForm } from '../../core/pass/weight-plan.ts';
+import { allocate, ScoreCounts } from './allocate.ts';
+import type { Options } from './options.ts';
+
+/** Columns beyond which the statistics of one layer would take more than about 1.6 GB. */
+const mostColumns = 8192;
+/** Examples that tell layers apart; their share of the power needs fewer than their weights do. */
+const surveyExamples = 24;
+
+const honest: readonly Note[] = [
+	{ level: 'warn', reason: 'zeros are stored like other numbers: the file gets no smaller, only its gzip or brotli transfer does' },
+	{ level: 'warn', reason: 'the runtime multiplies zeros like other numbers: latency does not change' },
+];
+
+const form = (options: Options): WeightForm => ({
+	bits: 8,
+	blockSize: 0,
+	symmetric: true,
+	method: 'minmax',
+	embeddings: 'off',
+	format: 'cast',
+	keepEdges: false,
+	halfScales: false,
+	nodesToExclude: options.nodesToExclude,
+	minElements: options.minElements,
+});
+
+/** What can be told from the graph alone. */
+export function survey(model: Model, options: Options): Note[] {
+	return [...honest, ...surveyWeights(model, form(options)).filter(({ level }) => level === 'skip')];
+}
+
+export async function run(model: Model, options: Options, context: PassContext): Promise<PassResult> {
+	const { plans, notes: planned, eligible } = await planWeights(model, form(options));
+	const notes: Note[] = [...honest, ...planned.filter(({ level }) => level === 'skip')];
+	const layers: Layer[] = [];
+	for (const plan of plans) {
+		const layer = layerOf(model, plan);
+		const reason =
+			typeof layer === 'string'
+				? layer
+				: layer.groups > 1 && layer.rows * layer.columns < 64
+					? 'the kernels of a depthwise convolution have few weights and lose much'
+					: layer.columns > mostColumns
+						? `sums of ${layer.columns} products are too long for the statistics of its inputs`
+						: layer.columns % groupOf(options) !== 0
+							? `its sums have ${layer.columns} products, no multiple of ${groupOf(options)}`
+							: undefined;
+		if (reason !== undefined) notes.push({ level: 'skip', node: plan.value.name, reason });
+		else layers.push(layer as Layer);
+	}
+	const budgeted = options.pattern === 'unstructured' && options.scope === 'budget' && layers.length > 1;
+	const shares = budgeted ? await budget(model, layers, options, context) : new Map<Layer, number>();
+	let zeros = 0;
+	let weights = 0;
+	const round: Rounder = async (layer, target, inputs) => {
+		const { groups, rows, columns } = layer;
+		const pattern: SparsePattern =
+			options.pattern === 'unstructured'
+				? { kind: 'share', zeros: shares.get(layer) ?? options.ratio }
+				: { kind: 'groups', keep: groupOf(options) / 2, group: groupOf(options) };
+		const values = new Float32Array(target.length);
+		let [power, zeroed, found] = [0, 0, 0];
+		for (let g = 0; g < groups; g++) {
+			const from = g * rows * columns;
+			const part = await sparsify(target.subarray(from, from + rows * columns), rows, columns, inputs.grams[g] as Float64Array, {
+				criterion: options.criterion,
+				pattern,
+				damping: options.damping,
+				sweeps: options.sweeps,
+				signal: context.signal,
+			});
+			values.set(part.values, from);
+			power += part.power;
+			zeroed += part.zeroedError;
+			found += part.error;
+		}
+		for (const value of values) if (value === 0) zeros += 1;
+		weights += values.length;
+		return { values, nearest: power > 0 ? zeroed / power : 0, found: power > 0 ? found / power : 0 };
+	};
+	const part: PassContext = budgeted
+		? { ...context, progress: (fraction, detail) => context.progress(0.3 + 0.7 * fraction, detail) }
+		: context;
+	const reports = await layerByLayer(model, layers, part, { ...options, correctDrift: options.correctDrift }, round, notes);
+	notes.push(...described(reports, shares));
+	if (weights > 0) {
+		notes.unshift({
+			level: 'info',
+			reason: `${((100 * zeros) / weights).toFixed(1)} % of ${weights} weights in ${reports.length} layers are zero now`,
+		});
+	}
+	return {
+		changed: reports.length,
+		eligible,
+		bytesTouched: reports.reduce((sum, { layer }) => sum + layer.plan.tensor.byteLength, 0),
+		unit: 'weights',
+		notes,
+	};
+}
+
+function groupOf({ pattern }: Options): number {
+	return pattern === '2:4' ? 4 : pattern === '4:8' ? 8 : 1;
+}
+
+/** One run over some examples in which nothing changes: what share of its layer's output each weight carries, and so who can spare most. */
+async function budget(model: Model, layers: readonly Layer[], options: Options, context: PassContext): Promise<Map<Layer, number>> {
+	const counted = new Map<Layer, ScoreCounts>();
+	const look: Rounder = async (layer, weights, inputs) => {
+		const { groups, rows, columns } = layer;
+		const scores = new ScoreCounts();
+		let power = 0;
+		for (let g = 0; g < groups; g++) power += outputPower(weights, g * rows, rows, columns, inputs.grams[g] as Float64Array);
+		for (let row = 0, at = 0; row < groups * rows; row++) {
+			const gram = inputs.grams[Math.floor(row / rows)] as Float64Array;
+			for (let c = 0; c < columns; c++, at++) {
+				scores.add(power > 0 ? ((weights[at] as number) ** 2 * (gram[c * columns + c] as number)) / power : 0);
+			}
+		}
+		counted.set(layer, scores);
+		return undefined;
+	};
+	await layerByLayer(
+		model,
+		layers,
+		{ ...context, progress: (fraction, detail) => context.progress(0.3 * fraction, detail) },
+		{ ...options, samples: Math.min(options.samples, surveyExamples), rowsPerColumn: 1, correctBias: false, correctDrift: false },
+		look,
+		[],
+	);
+	const known = layers.filter((layer) => counted.has(layer));
+	const shares = allocate(
+		known.map((layer) => counted.get(layer) as ScoreCounts),
+		options.ratio,
+	);
+	return new Map(known.map((layer, i) => [layer, shares[i] as number]));
+}
+
+/** tr(W H W^T) of rows [first, first + rows). */
+function outputPower(weights: Float32Array, first: number, rows: number, columns: number, gram: Float64Array): number {
+	let total = 0;
+	for (let r = first; r < first + rows; r++) {
+		const at = r * columns;
+		for (let j = 0; j < columns; j++) {
+			const w = weights[at + j] as number;
+			if (w === 0) continue;
+			let sum = 0;
+			for (let k = 0; k < columns; k++) sum += (gram[j * columns + k] as number) * (weights[at + k] as number);
+			total += w * sum;
+		}
+	}
+	return total;
+}
+
+function described(reports: readonly LayerReport[], shares: ReadonlyMap<Layer, number>): Note[] {
+	const decibels = (share: number): string => (-10 * Math.log10(Math.max(share, 1e-30))).toFixed(1);
+	const notes: Note[] = reports.map(({ layer, rows, nearest, found }) => {
+		const share = shares.get(layer);
+		const zeros = share === undefined ? '' : `${(share * 100).toFixed(0)} % zeros; `;
+		return {
+			level: 'info',
+			node: layer.plan.value.name,
+			reason: `${zeros}output of the layer: ${decibels(nearest)} dB with zeros alone, ${decibels(found)} dB made up for, on ${rows} rows`,
+		};
+	});
+	const short = reports.filter(({ layer, rows }) => rows < layer.columns);
+	if (short.length > 0) {
+		notes.push({
+			level: 'warn',
+			reason: `${short.length} layers had fewer rows of inputs than the length of their sums: what makes up for their zeros leans on the damping. More sample inputs make it better`,
+		});
+	}
+	return notes;
+}
