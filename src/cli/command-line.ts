@@ -4,13 +4,14 @@ import { bench } from './bench.ts';
 import type { Command } from './command.ts';
 import { compare } from './compare.ts';
 import { compress } from './compress.ts';
+import { evaluate } from './evaluate.ts';
 import { type ExitCode, exitCode, failureFrom, UsageError } from './failure.ts';
 import { inspect } from './inspect.ts';
 import type { Keeper } from './keeper.ts';
 import { passes, presets } from './listings.ts';
 import type { Terminal } from './terminal.ts';
 
-const commands: readonly Command[] = [inspect, compress, compare, bench, passes, presets];
+const commands: readonly Command[] = [inspect, compress, evaluate, compare, bench, passes, presets];
 
 const commonHelp: readonly (readonly [string, string])[] = [
 	['--json', 'one JSON document on stdout and nothing else there'],
@@ -45,7 +46,10 @@ export async function runCommandLine(argv: readonly string[], terminal: Terminal
 		}
 		const result = await command.run({ args, terminal, signal, json, ...(keeper && { keeper }) });
 		terminal.endProgress();
-		const document = { command: command.name, pare: version, ...(result.document as object) };
+		// A list stays a list: each of its entries says what it is.
+		const document = Array.isArray(result.document)
+			? result.document
+			: { command: command.name, pare: version, ...(result.document as object) };
 		terminal.out(json ? `${JSON.stringify(document, null, '\t')}\n` : result.text);
 		return result.exit ?? exitCode.ok;
 	} catch (error) {

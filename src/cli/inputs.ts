@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import type { ByteSource } from '../core/bytes/source.ts';
 import type { Model } from '../core/ir/model.ts';
+import type { DataSettings } from '../core/study/data-settings.ts';
 import type { DataFile, Dataset, DataTarget, Trial } from '../data/dataset.ts';
 import { idLimits } from '../data/id-limits.ts';
 import { decodePicture } from '../data/node/codecs.ts';
@@ -22,6 +23,8 @@ export interface InputsOptions {
 	readonly data: readonly string[];
 	/** Most examples; default: all that are given, or 16 synthetic ones. */
 	readonly limit?: number | undefined;
+	/** What was chosen about the data; the rest is found. */
+	readonly settings?: DataSettings;
 	readonly signal: AbortSignal;
 	readonly terminal: Terminal;
 }
@@ -40,7 +43,14 @@ export async function openInputs(options: InputsOptions): Promise<Dataset> {
 		const limit = options.limit === undefined ? {} : { limit: options.limit };
 		terminal.progress(0.5, data.length > 0 ? 'Opening the inputs' : 'Making synthetic inputs');
 		if (data.length === 0) return await syntheticDataset(target, { seed, n: options.limit ?? syntheticCount, trial, signal });
-		return await openDataset(await dataFiles(data), target, { decode: decodePicture, trial, signal, ...limit });
+		return await openDataset(await dataFiles(data), target, {
+			decode: decodePicture,
+			trial,
+			signal,
+			...limit,
+			...(options.settings && { settings: options.settings }),
+			onProgress: (fraction) => terminal.progress(fraction, 'Reading the inputs'),
+		});
 	} finally {
 		await session.release();
 	}

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import type { StudyEvent } from './events.ts';
+import { preprocessingSchema } from './preprocessing-schema.ts';
 import type { Study } from './study.ts';
 
 /**
@@ -155,21 +156,6 @@ const evaluation = z.strictObject({
 	failure: z.optional(failure),
 	measuredAt: time,
 });
-const picturePreprocessing = z.strictObject({
-	colour: z.enum(['rgb', 'bgr', 'grey']),
-	scale: z.number(),
-	mean: list(z.number(), 4),
-	std: list(z.number(), 4),
-	resize: z.discriminatedUnion('mode', [
-		z.strictObject({ mode: z.literal('short'), side: count }),
-		z.strictObject({ mode: z.literal('exact') }),
-		z.strictObject({ mode: z.literal('pad'), fill: z.number() }),
-	]),
-	width: count,
-	height: count,
-	layout: z.enum(['nchw', 'nhwc']),
-	dtype: z.enum(['float32', 'float16', 'uint8']),
-});
 const dataset = z.strictObject({
 	hash,
 	name,
@@ -185,7 +171,7 @@ const dataset = z.strictObject({
 		}),
 	),
 	preprocessing: text(10_000),
-	picture: z.optional(picturePreprocessing),
+	picture: z.optional(preprocessingSchema),
 	skipped: list(z.strictObject({ name, reason: text(10_000) }), 100_000),
 	skippedCount: z.optional(count),
 });

@@ -1,0 +1,254 @@
+import { readFile } from 'node:fs/promises';
+import type { Model } from '../core/ir/model.ts';
+import type { DataSettings } from '../core/study/data-settings.ts';
+import { InvalidPreprocessing, parsePreprocessing } from '../core/study/preprocessing-schema.ts';
+import type { Evaluation, Hash } from '../core/study/study.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { failureOf } from '../engine/benchmark-group.ts';
+import { createReference, evaluate as evaluateVariant, type Reference } from '../engine/evaluate.ts';
+import { EngineError, type ModelBytes } from '../engine/port.ts';
+import type { Command, CommandContext } from './command.ts';
+import { refuseHazards, runOptionHelp, runOptions, startEngine } from './engine.ts';
+import { exitCode, InputError, UsageError, WorkError } from './failure.ts';
+import { hashModel } from './hash-file.ts';
+import { openInputs } from './inputs.ts';
+import { openModel, unreadable } from './model-file.ts';
+import { modelBytes, runnableBytes } from './runtime-model.ts';
+import { bytesText, printable, table } from './text.ts';
+
+/** A model at rest, with what opens it in the runtime. */
+interface Opened {
+	readonly path: string;
+	readonly model: Model;
+	readonly bytes: number;
+	readonly sha256: Hash;
+	readonly bytesOf: () => Promise<ModelBytes>;
+}
+
+interface Evaluated {
+	readonly opened: Opened;
+	readonly dataset: Dataset;
+	readonly n: number;
+	/** The model that fidelity and differences are measured against; absent for that model itself. */
+	readonly against: string | undefined;
+	readonly evaluation: Evaluation;
+	readonly seconds: number;
+}
+
+export const evaluate: Command = {
+	name: 'evaluate',
+	usage: 'pare evaluate MODEL… --data FILE… [--preprocess FILE|auto] [--limit N]',
+	summary: 'Task metrics of models on labelled examples, with intervals.',
+	details: `Data: .npz or .npy (arrays by the names of the inputs, labels as label, labels or y), IDX files, pictures or .wav sounds with a folder for each class
+or a CSV or JSON file of labels, a CSV of features with a label column, text with a tokenizer.json; as files, folders or zips. A classes.txt (a line for each output)
+maps folder names to outputs. How pictures are made inputs is found by trying the conventions in use on labelled examples, unless --preprocess names a file.
+In JSON, a list with an entry for each model: metrics (by name: value, interval at 95 %, n), preprocessing (text; picture: as data, which --preprocess takes;
+evidence), dataset, skipped (count, and the first entries by name with reasons). Models after the first that take and give the same also have outputs (fidelity to the first) and paired differences.
+Exit code 1 where a model could not be run.`,
+	options: {
+		data: { type: 'string', multiple: true },
+		preprocess: { type: 'string' },
+		limit: { type: 'string' },
+		'sound-state': { type: 'string' },
+		...runOptions,
+	},
+	optionHelp: [
+		['--data FILE', 'examples: a file, a folder or a zip; may be repeated'],
+		['--preprocess FILE', 'JSON of preprocessing for pictures; "auto" (the default) finds it'],
+		['--limit N', 'at most N examples, spread evenly'],
+		['--sound-state HOW', '"carried" from frame to frame (the default), or "zero" in each'],
+		...runOptionHelp,
+	],
+	run: async (context) => {
+		const { args, terminal, signal } = context;
+		const paths = args.positionals;
+		if (paths.length === 0) throw new UsageError('evaluate takes at least one model.');
+		const data = args.texts('data');
+		if (data.length === 0) throw new UsageError('evaluate needs examples.', 'Give them with --data.');
+		const limit = args.count('limit');
+		const settings = await settingsFrom(args.text('preprocess'), args.text('sound-state'));
+		const engine = await startEngine(context);
+		const done: Evaluated[] = [];
+		let first: { readonly opened: Opened; readonly dataset: Dataset; readonly reference: Reference } | undefined;
+		for (const path of paths) {
+			const opened = await describe(path, context);
+			const began = performance.now();
+			const rate = (stage: string) => (fraction: number) => terminal.progress(fraction, `${stage} ${printable(path)}`);
+			if (first && sameInterface(first.opened.model, opened.model)) {
+				const { dataset, reference } = first;
+				const evaluation = await evaluateVariant({
+					engine,
+					variant: { id: opened.sha256, model: opened.bytesOf },
+					reference,
+					examples: dataset,
+					signal,
+					onProgress: rate('Running'),
+				});
+				const seconds = (performance.now() - began) / 1e3;
+				done.push({ opened, dataset, n: reference.indices.length, against: first.opened.path, evaluation, seconds });
+				continue;
+			}
+			try {
+				const dataset = await openInputs({ engine, model: opened.model, bytes: opened.bytesOf, data, limit, settings, signal, terminal });
+				const { facts } = dataset;
+				const running = performance.now();
+				const reference = await createReference({
+					engine,
+					original: opened.bytesOf,
+					examples: dataset,
+					dataset: { hash: facts.hash, synthetic: false },
+					signal,
+					onProgress: rate('Running'),
+				});
+				const seconds = (performance.now() - running) / 1e3;
+				done.push({ opened, dataset, n: reference.indices.length, against: undefined, evaluation: reference.evaluation, seconds });
+				first ??= { opened, dataset, reference };
+			} catch (error) {
+				// A model that cannot be run is a result where others follow; alone it is the failure of the command.
+				if (!(error instanceof EngineError) || error.code === 'unavailable' || paths.length === 1) throw error;
+				done.push(failed(opened, error, engine.target));
+			}
+		}
+		const exit = done.some(({ evaluation }) => evaluation.failure) ? exitCode.failed : exitCode.ok;
+		return { document: done.map((entry) => documentOf(entry, engine.runtime)), text: textOf(done), exit };
+	},
+};
+
+async function settingsFrom(preprocess: string | undefined, soundState: string | undefined): Promise<DataSettings> {
+	if (soundState !== undefined && soundState !== 'carried' && soundState !== 'zero') {
+		throw new UsageError(`--sound-state takes "carried" or "zero", not "${soundState}".`);
+	}
+	const state = soundState === undefined ? {} : ({ soundState } as const);
+	if (preprocess === undefined || preprocess === 'auto') return state;
+	let text: string;
+	try {
+		text = await readFile(preprocess, 'utf8');
+	} catch (error) {
+		throw unreadable(preprocess, error);
+	}
+	try {
+		return { ...state, preprocessing: parsePreprocessing(JSON.parse(text)) };
+	} catch (error) {
+		const reason = error instanceof InvalidPreprocessing ? error.message : 'It is not JSON.';
+		throw new InputError(
+			`${preprocess}: ${reason}`,
+			'preprocessing',
+			'Take the field preprocessing.picture of a report of "pare evaluate --json".',
+		);
+	}
+}
+
+async function describe(path: string, context: CommandContext): Promise<Opened> {
+	const { signal } = context;
+	const file = await openModel(path, { whole: true, signal });
+	try {
+		if (file.byteLength > runnableBytes)
+			throw new WorkError(`${path} has ${bytesText(file.byteLength)}: too large for the runtime here.`, 'memory');
+		await refuseHazards(file.model, path, context);
+		const sha256 = await hashModel(file, signal);
+		const bytesOf = modelBytes(
+			path,
+			file.external.map((entry) => ({ location: entry.location, path: entry.path })),
+		);
+		return { path, model: file.model, bytes: file.byteLength, sha256, bytesOf };
+	} finally {
+		await file.close();
+	}
+}
+
+/** Whether two models take and give values of the same names and types: one can be judged against the other. */
+function sameInterface(a: Model, b: Model): boolean {
+	const describePorts = ({ graph }: Model): string => {
+		const inputs = graph.inputs.filter(({ initializer }) => !initializer);
+		return JSON.stringify([inputs.map(({ name, type }) => [name, type]), graph.outputs.map(({ name }) => name)], (_, value: unknown) =>
+			typeof value === 'bigint' ? String(value) : value,
+		);
+	};
+	return describePorts(a) === describePorts(b);
+}
+
+function failed(opened: Opened, error: EngineError, target: Evaluation['target']): Evaluated {
+	const nothing: Dataset = {
+		n: 0,
+		evidence: [],
+		facts: { hash: '', name: '', kind: 'arrays', n: 0, labelled: false, preprocessing: '', skipped: [] },
+		example: async () => ({ name: '', feeds: {} }),
+		exampleFacts: async () => [],
+	};
+	const evaluation: Evaluation = {
+		variant: opened.sha256,
+		dataset: '',
+		synthetic: false,
+		target,
+		outputs: [],
+		metrics: [],
+		disagreements: [],
+		failure: failureOf(error),
+		measuredAt: new Date().toISOString(),
+	};
+	return { opened, dataset: nothing, n: 0, against: undefined, evaluation, seconds: 0 };
+}
+
+function documentOf({ opened, dataset, n, against, evaluation, seconds }: Evaluated, runtime: string): unknown {
+	const { skipped, skippedCount, preprocessing, picture, ...facts } = dataset.facts;
+	return {
+		model: opened.path,
+		bytes: opened.bytes,
+		sha256: opened.sha256,
+		runtime,
+		target: { ...evaluation.target },
+		n,
+		metrics: Object.fromEntries(evaluation.metrics.map(({ metric, ...figures }) => [metric, figures])),
+		...(against !== undefined && { against, outputs: evaluation.outputs }),
+		preprocessing: { text: preprocessing, ...(picture && { picture }), evidence: dataset.evidence },
+		dataset: facts,
+		skipped: { count: skippedCount ?? skipped.length, entries: skipped },
+		examplesPerSecond: seconds > 0 ? n / seconds : 0,
+		...(evaluation.failure && { failure: evaluation.failure }),
+	};
+}
+
+/** Shares in percent, anything else with four digits. */
+const shares = /^(top\d|accuracy|precision|recall|f1|macro.*|agreement|ece|.*error)$/i;
+
+function figure(name: string, value: number): string {
+	return shares.test(name) && Math.abs(value) <= 1 ? `${(value * 100).toFixed(1)} %` : value.toPrecision(4);
+}
+
+function textOf(done: readonly Evaluated[]): string {
+	const rows: string[][] = [];
+	const notes: string[] = [];
+	for (const { opened, dataset, n, evaluation, seconds } of done) {
+		const { failure, metrics } = evaluation;
+		const lead = [printable(opened.path), bytesText(opened.bytes), String(n)];
+		if (failure) {
+			rows.push([...lead, 'could not run', '', '', '']);
+			notes.push(`! ${printable(opened.path)}: ${printable(failure.message)}${failure.advice ? ` ${printable(failure.advice)}` : ''}`);
+			continue;
+		}
+		if (metrics.length === 0) rows.push([...lead, dataset.facts.labelled ? 'no metric fits the labels' : 'no labels', '', '', '']);
+		metrics.forEach(({ metric, value, interval, difference }, i) => {
+			rows.push([
+				...(i === 0 ? lead : ['', '', '']),
+				metric,
+				figure(metric, value),
+				`[${interval.map((x) => figure(metric, x)).join(', ')}]`,
+				difference ? `${figure(metric, difference.value)} [${difference.interval.map((x) => figure(metric, x)).join(', ')}]` : '',
+			]);
+		});
+		if (seconds > 0) notes.push(`${printable(opened.path)}: ${(n / seconds).toFixed(1)} examples a second`);
+	}
+	const titles = ['model', 'size', 'n', 'metric', 'value', '95 % interval', 'from the first'];
+	const shown = table(
+		titles.map((title, i) => ({ title, right: i === 1 || i === 2 || i === 4 })),
+		rows,
+	);
+	for (const facts of new Set(done.map(({ dataset }) => dataset.facts))) {
+		if (facts.n === 0) continue;
+		notes.push(`${printable(facts.name)}: ${printable(facts.preprocessing)}`);
+		const count = facts.skippedCount ?? facts.skipped.length;
+		if (count > 0) notes.push(`${count} ${count === 1 ? 'entry' : 'entries'} left out:`);
+		for (const { name, reason } of facts.skipped.slice(0, 10)) notes.push(`  ${printable(name)}: ${printable(reason)}`);
+	}
+	return `${[shown.trimEnd(), '', ...notes].join('\n')}\n`;
+}
