@@ -1,4 +1,4 @@
-import { convWindow, unfold, windowPositions } from '../calibrate/unfold.ts';
+import { convWindow, unfold, type Window, windowPositions } from '../calibrate/unfold.ts';
 import { attribute } from '../ir/attribute.ts';
 import { Model } from '../ir/model.ts';
 import type { TensorData } from '../ir/tensor-data.ts';
@@ -32,6 +32,7 @@ export function layerRows(
 		const total = (dims[0] ?? 0) * windowPositions(window, dims).reduce((product, count) => product * count, 1);
 		const positions = spread(total, limit);
 		const channels = columns / kernel.reduce((product, size) => product * size, 1);
+		if (groups === 1 && isPointwise(window)) return [pointRows(data, dims, window.strides, positions, channels)];
 		return Array.from({ length: groups }, (_, index) => unfold(data, dims, window, { index, channels }, positions).rows);
 	}
 	const total = data.length / columns;
@@ -44,6 +45,41 @@ export function layerRows(
 		rows.set(data.subarray(row * columns, (row + 1) * columns), i * columns);
 	}
 	return [rows];
+}
+
+/** A kernel of one element without padding: each row is one position's channels. */
+function isPointwise({ kernel, begin, end }: Window): boolean {
+	return kernel.every((size) => size === 1) && begin.every((pad) => pad === 0) && end.every((pad) => pad === 0);
+}
+
+function pointRows(
+	data: Float32Array,
+	dims: readonly number[],
+	strides: readonly number[],
+	positions: readonly number[],
+	channels: number,
+): Float32Array {
+	const spatial = dims.slice(2);
+	const volume = spatial.reduce((product, dim) => product * dim, 1);
+	const counts = spatial.map((dim, axis) => Math.floor((dim - 1) / (strides[axis] ?? 1)) + 1);
+	const perImage = counts.reduce((product, count) => product * count, 1);
+	// Offset of each position in its image's first channel.
+	const offsets = positions.map((position) => {
+		const image = Math.floor(position / perImage);
+		let rest = position - image * perImage;
+		let offset = image * channels * volume;
+		for (let axis = spatial.length - 1, unit = 1; axis >= 0; axis--) {
+			offset += (rest % counts[axis]!) * (strides[axis] ?? 1) * unit;
+			rest = Math.floor(rest / counts[axis]!);
+			unit *= spatial[axis]!;
+		}
+		return offset;
+	});
+	const rows = new Float32Array(positions.length * channels);
+	for (let c = 0; c < channels; c++) {
+		for (let i = 0; i < offsets.length; i++) rows[i * channels + c] = data[offsets[i]! + c * volume]!;
+	}
+	return rows;
 }
 
 function spread(total: number, limit: number): number[] {
@@ -90,40 +126,59 @@ export async function rowMasks(
 	return masks;
 }
 
-/** A^T B by the runtime: one small model for all shapes, loaded once. */
-export class TransposedProduct {
-	readonly #session: ComputeSession;
+/** Products of float32 matrices by the runtime: two small models for all shapes, loaded once. */
+export class MatrixProducts {
+	readonly #plain: ComputeSession;
+	readonly #turned: ComputeSession;
 
-	private constructor(session: ComputeSession) {
-		this.#session = session;
+	private constructor(plain: ComputeSession, turned: ComputeSession) {
+		this.#plain = plain;
+		this.#turned = turned;
 	}
 
-	static async create(compute: Compute): Promise<TransposedProduct> {
-		const model = new Model();
-		model.setOpset('', 13);
-		const { graph } = model;
-		const a = graph.addInput('a', tensorType('float32', ['n', 'j']));
-		const b = graph.addInput('b', tensorType('float32', ['n', 'k']));
-		const turned = graph.append(
-			graph.createNode({ op: 'Transpose', inputs: [a], outputs: ['t'], attributes: { perm: attribute.ints([1, 0]) } }),
-		);
-		const product = graph.append(graph.createNode({ op: 'MatMul', inputs: [turned.output(), b], outputs: ['p'] })).output();
-		product.type = tensorType('float32', ['j', 'k']);
-		graph.setOutputs([product]);
-		return new TransposedProduct(await compute.load(model));
+	static async create(compute: Compute): Promise<MatrixProducts> {
+		return new MatrixProducts(await compute.load(productModel(false)), await compute.load(productModel(true)));
 	}
 
-	/** a [n, columns], b [n, columns]; the product [columns, columns] is added to `sum`. */
-	async addTo(sum: Float64Array, a: Float32Array, b: Float32Array, columns: number): Promise<void> {
-		const dims = [a.length / columns, columns];
-		const { p } = await this.#session.run({ a: { dtype: 'float32', dims, data: a }, b: { dtype: 'float32', dims, data: b } });
+	/** a [rows, inner] b [inner, columns] */
+	async multiply(a: Float32Array, b: Float32Array, rows: number, inner: number, columns: number): Promise<Float32Array> {
+		const { p } = await this.#plain.run({ a: matrix(a, rows, inner), b: matrix(b, inner, columns) });
+		return p?.data as Float32Array;
+	}
+
+	/** a^T b of a [n, columns], b [n, columns], added to `sum` [columns, columns]. */
+	async addTurned(sum: Float64Array, a: Float32Array, b: Float32Array, columns: number): Promise<void> {
+		const rows = a.length / columns;
+		const { p } = await this.#turned.run({ a: matrix(a, rows, columns), b: matrix(b, rows, columns) });
 		const result = p?.data as Float32Array;
 		for (let i = 0; i < sum.length; i++) sum[i]! += result[i]!;
 	}
 
 	async release(): Promise<void> {
-		await this.#session.release();
+		await this.#plain.release();
+		await this.#turned.release();
 	}
+}
+
+function matrix(data: Float32Array, rows: number, columns: number): TensorData {
+	return { dtype: 'float32', dims: [rows, columns], data };
+}
+
+function productModel(turned: boolean): Model {
+	const model = new Model();
+	model.setOpset('', 13);
+	const { graph } = model;
+	const a = graph.addInput('a', tensorType('float32', [null, null]));
+	const b = graph.addInput('b', tensorType('float32', [null, null]));
+	const left = turned
+		? graph
+				.append(graph.createNode({ op: 'Transpose', inputs: [a], outputs: ['t'], attributes: { perm: attribute.ints([1, 0]) } }))
+				.output()
+		: a;
+	const product = graph.append(graph.createNode({ op: 'MatMul', inputs: [left, b], outputs: ['p'] })).output();
+	product.type = tensorType('float32', [null, null]);
+	graph.setOutputs([product]);
+	return model;
 }
 
 /** Columns up to which a plain loop is quicker than a call of the runtime. */
@@ -132,7 +187,7 @@ const SMALL = 48;
 /** Adds rows up. The original's rows, where given, belong to the same places. */
 export class LayerSums {
 	readonly #columns: number;
-	readonly #product: TransposedProduct;
+	readonly #product: MatrixProducts;
 	readonly #sums: {
 		readonly gram: Float64Array;
 		readonly mean: Float64Array;
@@ -141,7 +196,7 @@ export class LayerSums {
 	}[];
 	#rows = 0;
 
-	constructor(layer: Layer, product: TransposedProduct, drift: boolean) {
+	constructor(layer: Layer, product: MatrixProducts, drift: boolean) {
 		const { columns, groups } = layer;
 		this.#columns = columns;
 		this.#product = product;
@@ -175,8 +230,8 @@ export class LayerSums {
 				addProducts(sums.gram, x, x, columns);
 				if (drift && sums.drift) addProducts(sums.drift, x, drift, columns);
 			} else {
-				await this.#product.addTo(sums.gram, x, x, columns);
-				if (drift && sums.drift) await this.#product.addTo(sums.drift, x, drift, columns);
+				await this.#product.addTurned(sums.gram, x, x, columns);
+				if (drift && sums.drift) await this.#product.addTurned(sums.drift, x, drift, columns);
 			}
 		}
 	}

@@ -5,17 +5,19 @@ import type { Node, Value } from '../ir/graph.ts';
 import type { Model } from '../ir/model.ts';
 import type { TensorRef } from '../ir/tensor.ts';
 import type { TensorData } from '../ir/tensor-data.ts';
+import { solveCholeskyBlocked } from '../numeric/blocked-solve.ts';
 import { decodeFloat16 } from '../numeric/float16.ts';
-import { dampedCholesky, solveCholesky } from '../numeric/linear-algebra.ts';
+import type { Multiply } from '../numeric/learned-rounding.ts';
+import { dampedCholesky } from '../numeric/linear-algebra.ts';
 import type { Note, PassContext } from '../pass/pass.ts';
 import { type BiasPlace, biasPlace, changeBias } from './bias.ts';
-import { centre, type LayerInputs, LayerSums, layerRows, rowMasks, TransposedProduct } from './inputs.ts';
+import { centre, type LayerInputs, LayerSums, layerRows, MatrixProducts, rowMasks } from './inputs.ts';
 import { type Layer, readMatrix, storeMatrix } from './layer.ts';
 
 export interface LayerwiseOptions {
 	/** Examples that are run. */
 	readonly samples: number;
-	/** Rows of a layer's input that are used at most, in multiples of its columns; at least 4,096. */
+	/** Rows of a layer's input that are used at most, in multiples of its columns; at least 512 to 4,096. */
 	readonly rowsPerColumn: number;
 	readonly damping: number;
 	/** Biases make up for the mean error of their layer. */
@@ -34,7 +36,7 @@ export interface Rounded {
 }
 
 /** Finds values for a weight [groups * rows, columns]; undefined leaves the weight as it is. */
-export type Rounder = (layer: Layer, weights: Float32Array, inputs: LayerInputs) => Promise<Rounded | undefined>;
+export type Rounder = (layer: Layer, weights: Float32Array, inputs: LayerInputs, multiply: Multiply) => Promise<Rounded | undefined>;
 
 /** Bytes of rows that are kept of one layer, so that original and changed model can be compared. */
 const ROW_BYTES = 96_000_000;
@@ -72,7 +74,8 @@ export async function layerByLayer(
 	const staged = { compute, calibration, indices, signal };
 	const run = new StagedRun(model, inputs, staged);
 	const reference = original && new StagedRun(original.model, [...original.targets.values()], staged);
-	const product = await TransposedProduct.create(compute);
+	const product = await MatrixProducts.create(compute);
+	const multiply: Multiply = (...given) => product.multiply(...given);
 	const total = stages.reduce((sum, [, list]) => sum + list.length, 0);
 	let done = 0;
 	try {
@@ -111,7 +114,7 @@ export async function layerByLayer(
 						if (place) centre(sums);
 						collected.set(key, sums);
 					}
-					const report = await changeLayer(layer, sums, place, context, options, round);
+					const report = await changeLayer(layer, sums, place, context, options, round, multiply);
 					if (report) reports.push(report);
 				} catch (error) {
 					if (!(error instanceof RangeError)) throw error;
@@ -132,10 +135,11 @@ async function changeLayer(
 	context: PassContext,
 	options: LayerwiseOptions,
 	round: Rounder,
+	multiply: Multiply,
 ): Promise<LayerReport | undefined> {
 	const before = await readMatrix(layer, context.signal);
-	const target = inputs.drifts ? drifted(layer, before, inputs, options.damping) : before;
-	const rounded = await round(layer, target, inputs);
+	const target = inputs.drifts ? await drifted(layer, before, inputs, options.damping, multiply) : before;
+	const rounded = await round(layer, target, inputs, multiply);
 	if (!rounded) return undefined;
 	replaceWeight(layer, storeMatrix(layer, rounded.values));
 	if (place) await changeBias(layer, place, meanError(layer, before, rounded.values, inputs, place.gain), context.signal);
@@ -143,7 +147,13 @@ async function changeLayer(
 }
 
 /** W + W D^T (H + d I)^-1 with D = sum(x (x_original - x)^T): least squares of W x_original over x. */
-function drifted(layer: Layer, weights: Float32Array, inputs: LayerInputs, damping: number): Float32Array {
+async function drifted(
+	layer: Layer,
+	weights: Float32Array,
+	inputs: LayerInputs,
+	damping: number,
+	multiply: Multiply,
+): Promise<Float32Array> {
 	const { rows, columns } = layer;
 	const out = weights.slice();
 	for (const [g, gram] of inputs.grams.entries()) {
@@ -151,16 +161,10 @@ function drifted(layer: Layer, weights: Float32Array, inputs: LayerInputs, dampi
 		if (!drift) continue;
 		const { factor } = dampedCholesky(gram, columns, damping);
 		// Right-hand sides [columns, rows]: D W^T.
-		const right = new Float64Array(columns * rows);
-		for (let j = 0; j < columns; j++) {
-			for (let r = 0; r < rows; r++) {
-				const at = (g * rows + r) * columns;
-				let sum = 0;
-				for (let k = 0; k < columns; k++) sum += drift[j * columns + k]! * weights[at + k]!;
-				right[j * rows + r] = sum;
-			}
-		}
-		solveCholesky(factor, columns, right, rows);
+		const turned = new Float32Array(columns * rows);
+		for (let r = 0; r < rows; r++) for (let k = 0; k < columns; k++) turned[k * rows + r] = weights[(g * rows + r) * columns + k]!;
+		const right = (await multiply(Float32Array.from(drift), turned, columns, columns, rows)).slice();
+		await solveCholeskyBlocked(Float32Array.from(factor), columns, right, rows, multiply);
 		for (let r = 0; r < rows; r++) for (let j = 0; j < columns; j++) out[(g * rows + r) * columns + j]! += right[j * rows + r]!;
 	}
 	return out;
@@ -192,7 +196,7 @@ async function sumUp(
 	layer: Layer,
 	own: readonly Float32Array[][],
 	others: readonly Float32Array[][] | undefined,
-	product: TransposedProduct,
+	product: MatrixProducts,
 	drift: boolean,
 ): Promise<LayerInputs> {
 	const sums = new LayerSums(layer, product, drift && others !== undefined);
@@ -218,7 +222,8 @@ function joined(parts: readonly Float32Array[]): Float32Array {
 }
 
 function rowLimit(layer: Layer, options: LayerwiseOptions, examples: number): number {
-	const wanted = Math.max(4096, options.rowsPerColumn * layer.columns);
+	// Short sums need few rows to be known well.
+	const wanted = Math.max(Math.min(4096, Math.max(512, 64 * layer.columns)), options.rowsPerColumn * layer.columns);
 	const most = Math.floor(ROW_BYTES / 4 / layer.columns / layer.groups);
 	return Math.max(1, Math.ceil(Math.min(wanted, most) / examples));
 }

@@ -1,5 +1,5 @@
 import { float16Bits, float16Value } from './float16.ts';
-import type { RefitSolver, RoundingGrid } from './learned-rounding.ts';
+import type { RoundingGrid, SharedScales } from './learned-rounding.ts';
 import { type CodeRange, roundHalfEven } from './quantize.ts';
 
 /** Which scale belongs to element [row, column] of a weight matrix whose rows are output channels. */
@@ -18,13 +18,12 @@ const REFIT_LIMIT = 1.5;
 /** Scale times (code - zero point): the grid of integer weights. Refitting changes `scales` in place. */
 export class UniformGrid implements RoundingGrid {
 	readonly #layout: GridLayout;
-	readonly #columns: number;
 	readonly #scales: Float32Array;
 	readonly #zeroPoints: Int16Array | number;
 	readonly #min: number;
 	readonly #max: number;
 	readonly #halfScales: boolean;
-	readonly #refits: boolean;
+	readonly scales?: SharedScales;
 
 	constructor(
 		layout: GridLayout,
@@ -36,14 +35,19 @@ export class UniformGrid implements RoundingGrid {
 		halfScales: boolean,
 	) {
 		this.#layout = layout;
-		this.#columns = columns;
 		this.#scales = scales;
 		this.#zeroPoints = zeroPoints;
 		this.#min = range.min;
 		this.#max = range.max;
 		this.#halfScales = halfScales;
 		// A scale that rows share cannot be fitted to one of them.
-		this.#refits = layout.rowStride > 0;
+		if (layout.rowStride > 0) {
+			this.scales = {
+				block: Math.min(layout.block, columns),
+				slope: (row, column, code) => this.slope(row, column, code),
+				change: (row, column, step) => this.change(row, column, step),
+			};
+		}
 	}
 
 	nearest(row: number, column: number, x: number): number {
@@ -57,21 +61,16 @@ export class UniformGrid implements RoundingGrid {
 		return this.#scales[group]! * (this.#signed(code) - this.#zero(group));
 	}
 
-	refit(row: number, solver: RefitSolver): void {
-		if (!this.#refits) return;
-		const { block } = this.#layout;
-		for (let first = 0; first < this.#columns; first += block) {
-			const count = Math.min(block, this.#columns - first);
-			const group = this.#group(row, first);
-			const columns = Int32Array.from({ length: count }, (_, i) => first + i);
-			const direction = Float64Array.from({ length: count }, (_, i) => this.#signed(solver.codes[first + i]!) - this.#zero(group));
-			const before = this.#scales[group]!;
-			const after = this.#storable(before + solver.best(columns, direction));
-			const ratio = after / before;
-			if (!(ratio > 1 / REFIT_LIMIT && ratio < REFIT_LIMIT) || after === before) continue;
-			this.#scales[group] = after;
-			solver.move(columns, direction, after - before);
-		}
+	change(row: number, column: number, step: number): void {
+		const group = this.#group(row, column);
+		const before = this.#scales[group]!;
+		const after = this.#storable(before + step);
+		const ratio = after / before;
+		if (ratio > 1 / REFIT_LIMIT && ratio < REFIT_LIMIT) this.#scales[group] = after;
+	}
+
+	slope(row: number, column: number, code: number): number {
+		return this.#signed(code) - this.#zero(this.#group(row, column));
 	}
 
 	#group(row: number, column: number): number {

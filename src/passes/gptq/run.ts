@@ -43,7 +43,7 @@ async function learn(
 		} else layers.push(layer);
 	}
 	const learned = new Map<Value, QuantizedTensor>();
-	const round: Rounder = async (layer, weights, inputs) => {
+	const round: Rounder = async (layer, weights, inputs, multiply) => {
 		const { plan } = layer;
 		const { tensor, scheme } =
 			plan.form === 'nbits' ? { tensor: plan.tensor, scheme: nbitsScheme(plan, settled) } : expandedScheme(plan, settled);
@@ -75,7 +75,9 @@ async function learn(
 				damping: options.damping,
 				actOrder: options.actOrder,
 				start: options.start,
-				sweeps: options.sweeps,
+				// 8 bits leave nothing to refit.
+				sweeps: plan.bits === 8 ? Math.min(1, options.sweeps) : options.sweeps,
+				...(columns > 48 && { multiply }),
 				signal: context.signal,
 			});
 			codes.set(part.codes, from);
