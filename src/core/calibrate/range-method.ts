@@ -149,8 +149,10 @@ export function clippingError({ low, width, counts }: Histogram, { min, max }: R
 	return error;
 }
 
-function entropyRange({ low, width, counts, total }: Histogram, levels: number, whole: Range): Range {
-	const bins = counts.length;
+function entropyRange(histogram: Histogram, levels: number, whole: Range): Range {
+	const { low, width } = histogram;
+	const bins = histogram.counts.length;
+	const { counts, total } = withoutSpikes(histogram);
 	if (bins <= levels) return whole;
 	const zero = Math.min(bins, Math.max(0, Math.round(-low / width)));
 	let best = whole;
@@ -169,6 +171,25 @@ function entropyRange({ low, width, counts, total }: Histogram, levels: number, 
 		}
 	}
 	return whole.min === -whole.max ? symmetrized(best) : best;
+}
+
+/**
+ * Rectified values pile up on 0 and clipped ones on the last value; both have a code of their own, so that these piles say nothing
+ * about how wide the codes in between may be. They are cut to their neighbour's height.
+ */
+function withoutSpikes({ low, width, counts: all }: Histogram): { readonly counts: Float64Array; readonly total: number } {
+	const counts = all.slice();
+	const zero = Math.round(-low / width);
+	for (const [bin, neighbours] of [
+		[zero, [zero - 1, zero + 1]],
+		[0, [1]],
+		[counts.length - 1, [counts.length - 2]],
+	] as const) {
+		if (bin < 0 || bin >= counts.length) continue;
+		const beside = Math.max(...neighbours.map((at) => counts[at] ?? 0));
+		counts[bin] = Math.min(counts[bin] as number, beside);
+	}
+	return { counts, total: counts.reduce((sum, count) => sum + count, 0) };
 }
 
 /** KL(p || q): p the counts in [from, to) with what lies outside added to the ends, q the same counts seen through `levels` codes. */

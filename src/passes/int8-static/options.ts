@@ -79,7 +79,7 @@ export const schema = options({
 	weightScales: choice({
 		title: 'Weight scales',
 		help: 'Full range, or the clipping with the least squared error of each channel.',
-		default: 'mse',
+		default: 'minmax',
 		choices: [
 			{ value: 'minmax', label: 'Full range' },
 			{ value: 'mse', label: 'Least squared error' },
@@ -93,6 +93,14 @@ export const schema = options({
 			{ value: 'none', label: 'Off' },
 			{ value: 'sequential', label: 'Sequential, from data' },
 		],
+	}),
+	leastSqnr: number({
+		title: 'Least signal to noise',
+		help: 'Where the outputs on the sample inputs fall below this, the values whose codes cost most stay in fp32 (weights are still int8) until it holds. 0: never.',
+		default: 20,
+		min: 0,
+		max: 80,
+		unit: 'dB',
 	}),
 	biasType: choice({
 		title: 'Bias type',

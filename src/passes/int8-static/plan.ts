@@ -61,6 +61,8 @@ class Planner {
 	readonly #types: InferredTypes;
 	readonly #notes: Note[] = [];
 	readonly #planned = new Map<Node, PlannedNode>();
+	/** Operators without weights, treated where they stand between codes. */
+	readonly #followers = new Map<Node, PlannedNode>();
 	readonly #values = new Map<Value, QuantizedValue>();
 	#eligible = 0;
 
@@ -76,13 +78,14 @@ class Planner {
 		for (const graph of graphs) {
 			for (const node of graph.nodes()) {
 				const trait = node.domain === '' ? traits.get(node.op) : undefined;
-				if (!trait || trait.treatment === 'move' || !chosen.has(node.op)) continue;
-				await this.#consider(node, trait);
+				if (!trait) continue;
+				if (trait.treatment === 'move') this.#considerMove(node, trait);
+				else if (chosen.has(node.op)) await this.#consider(node, trait);
 			}
 		}
 		this.#keepSharedWeights();
 		for (const graph of graphs) await this.#valuesOf(graph);
-		this.#followMoves(graphs);
+		this.#follow(graphs);
 		return {
 			nodes: [...this.#planned.values()],
 			values: this.#values,
@@ -102,7 +105,7 @@ class Planner {
 	}
 
 	async #consider(node: Node, trait: OperatorTrait): Promise<void> {
-		const { options } = { options: this.#options };
+		const options = this.#options;
 		const slots = trait.slots(node).filter((slot) => node.input(slot) !== null);
 		if (!slots.every((slot) => this.#isFloat(node.input(slot)))) {
 			// Integer arithmetic (shapes, indices) is no business of this pass.
@@ -112,7 +115,7 @@ class Planner {
 			}
 			return;
 		}
-		this.#eligible += 1;
+		if (trait.treatment === 'weighted') this.#eligible += 1;
 		if (options.nodesToExclude.includes(node.name)) return this.#skip(node, 'excluded by name');
 		const refusal = trait.refuse?.(node, this.#model.opset);
 		if (refusal) return this.#skip(node, refusal);
@@ -132,7 +135,15 @@ class Planner {
 		}
 		const weightOnly = options.nodesWeightOnly.includes(node.name);
 		if (weightOnly && !weight) return this.#skip(node, 'excluded by name');
-		this.#planned.set(node, { node, trait, weight, activations: weightOnly ? [] : activations, constants: weightOnly ? [] : constants });
+		const planned = { node, trait, weight, activations: weightOnly ? [] : activations, constants: weightOnly ? [] : constants };
+		if (trait.treatment === 'weighted') this.#planned.set(node, planned);
+		else this.#followers.set(node, planned);
+	}
+
+	#considerMove(node: Node, trait: OperatorTrait): void {
+		if (!this.#isFloat(node.input(0)) || this.#options.nodesToExclude.includes(node.name)) return;
+		if (trait.refuse?.(node, this.#model.opset)) return;
+		this.#followers.set(node, { node, trait, weight: undefined, activations: [0], constants: [] });
 	}
 
 	#weightOf(node: Node, trait: OperatorTrait, slot: number, view: ConstantView): PlannedNode['weight'] {
@@ -184,11 +195,10 @@ class Planner {
 			for (const slot of planned.activations) this.#read(node, slot);
 			if (planned.trait.floatOutput) continue;
 			const output = node.output();
-			const absorbed = await this.#absorbed(output);
+			const absorbed = this.#options.symmetricActivations ? undefined : await this.#absorbed(output);
 			const entry = this.#entry(absorbed ? absorbed.node.output() : output, absorbed, planned.trait.outputRange);
 			entry.forced = true;
 		}
-		// Kernels that can give float values give codes where a Relu or Clip would stand between them and the codes.
 	}
 
 	#entry(value: Value, absorbs?: QuantizedValue['absorbs'], implied?: readonly [number, number]): QuantizedValue {
@@ -235,55 +245,90 @@ class Planner {
 	}
 
 	/**
-	 * Operators that only move values stand between codes: where the input has codes anyway and somebody wants the output's, both
-	 * share one scale and the operator moves codes.
+	 * Operators without weights between codes: where all inputs have codes anyway, or come from codes through such operators, and
+	 * the output is wanted as codes. Elsewhere they stay as they are: codes would cost accuracy and gain nothing.
 	 */
-	#followMoves(graphs: readonly Graph[]): void {
-		const moves: Node[] = [];
-		for (const graph of graphs) {
-			for (const node of graph.nodes()) {
-				const trait = node.domain === '' ? traits.get(node.op) : undefined;
-				if (trait?.treatment !== 'move' || this.#options.nodesToExclude.includes(node.name)) continue;
-				if (!this.#isFloat(node.input(0)) || trait.refuse?.(node, this.#model.opset)) continue;
-				moves.push(node);
+	#follow(graphs: readonly Graph[]): void {
+		const between = new Between(this.#values, this.#followers);
+		const chosen: Node[] = [];
+		for (const graph of graphs) for (const node of graph.nodes()) if (this.#followers.has(node) && between.holds(node)) chosen.push(node);
+		for (const node of chosen) {
+			const planned = this.#followers.get(node) as PlannedNode;
+			if (planned.trait.treatment !== 'move') {
+				this.#planned.set(node, planned);
+				for (const slot of planned.activations) this.#read(node, slot);
+				this.#entry(node.output(), undefined, planned.trait.outputRange).forced = true;
+				continue;
 			}
-		}
-		const done = new Set<Node>();
-		for (let again = true; again; ) {
-			again = false;
-			for (const node of moves) {
-				const input = node.input(0);
-				const source = input && this.#values.get(input);
-				if (done.has(node) || !input || !source) continue;
-				const outputs = node.outputs.filter((output): output is Value => output !== null);
-				const wanted = outputs.filter((output) => this.#values.has(output) || this.#leadsToCodes(output, moves));
-				if (wanted.length === 0) continue;
-				done.add(node);
-				again = true;
-				source.readers.push({ node, slot: 0 });
-				for (const output of wanted) {
-					const entry = this.#entry(output);
-					entry.share = source.share;
-					entry.forced = true;
-					this.#reshare(output, source.share);
-				}
-			}
-		}
-	}
-
-	/** Whether a chain of moving operators leads from here to a reader of codes. */
-	#leadsToCodes(value: Value, moves: readonly Node[], depth = 0): boolean {
-		if (depth > 16) return false;
-		for (const { node, index } of value.uses) {
-			if (index !== 0 || !moves.includes(node)) continue;
+			const source = this.#entry(node.input(0) as Value);
+			source.readers.push({ node, slot: 0 });
 			for (const output of node.outputs) {
-				if (output && (this.#values.has(output) || this.#leadsToCodes(output, moves, depth + 1))) return true;
+				if (!output || !between.wanted(output)) continue;
+				this.#entry(output).forced = true;
+				this.#reshare(output, source.share);
 			}
 		}
-		return false;
 	}
 
 	#reshare(old: Value, share: Value): void {
 		for (const entry of this.#values.values()) if (entry.share === old) entry.share = share;
+	}
+}
+
+const DEEPEST = 64;
+
+/** Tells whether an operator without weights stands between codes. */
+class Between {
+	readonly #coded: ReadonlySet<Value>;
+	readonly #followers: ReadonlyMap<Node, PlannedNode>;
+	readonly #from = new Map<Value, boolean>();
+	readonly #wanted = new Map<Value, boolean>();
+
+	constructor(values: ReadonlyMap<Value, QuantizedValue>, followers: ReadonlyMap<Node, PlannedNode>) {
+		this.#coded = new Set(values.keys());
+		this.#followers = followers;
+	}
+
+	holds(node: Node): boolean {
+		const planned = this.#followers.get(node);
+		if (!planned) return false;
+		const inputs = planned.activations.map((slot) => node.input(slot));
+		return (
+			inputs.every((value) => value !== null && this.from(value)) && node.outputs.some((output) => output !== null && this.wanted(output))
+		);
+	}
+
+	/** Whether a value has codes, or comes from codes through followers. */
+	from(value: Value, depth = 0): boolean {
+		if (this.#coded.has(value)) return true;
+		const known = this.#from.get(value);
+		if (known !== undefined) return known;
+		const planned = value.producer && this.#followers.get(value.producer);
+		const found =
+			depth < DEEPEST &&
+			planned !== undefined &&
+			planned.activations.every((slot) => {
+				const input = planned.node.input(slot);
+				return input !== null && this.from(input, depth + 1);
+			});
+		this.#from.set(value, found);
+		return found;
+	}
+
+	/** Whether a value is read as codes, or leads to such a reader through followers. */
+	wanted(value: Value, depth = 0): boolean {
+		if (this.#coded.has(value)) return true;
+		const known = this.#wanted.get(value);
+		if (known !== undefined) return known;
+		const found =
+			depth < DEEPEST &&
+			[...value.uses].some(({ node, index }) => {
+				const planned = this.#followers.get(node);
+				return (
+					planned?.activations.includes(index) === true && node.outputs.some((output) => output !== null && this.wanted(output, depth + 1))
+				);
+			});
+		this.#wanted.set(value, found);
+		return found;
 	}
 }

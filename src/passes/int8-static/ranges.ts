@@ -5,16 +5,20 @@ import { type RangeCollector, type RangeMethod, rangeCollector } from '../../cor
 import type { Node, Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
 import type { PassContext } from '../../core/pass/pass.ts';
+import { spreadIndices } from '../../core/study/examples.ts';
 import type { ActivationType } from './codes.ts';
 import type { Options } from './options.ts';
 import type { Plan, QuantizedValue } from './plan.ts';
+import { JUDGED_EXAMPLES, judgedOutputs, type Reference } from './restore.ts';
 
 /** What one run over the sample inputs told. */
 export interface Observed {
 	/** Range of each share group's leading value; absent where it could not be observed. */
 	readonly ranges: ReadonlyMap<Value, Range>;
-	/** Mean of each channel of the outputs of nodes with weights, as the plain model gives them. */
-	readonly means: ReadonlyMap<Node, ChannelReducer>;
+	/** Channels of the measured nodes' outputs in the plain model, by example. */
+	readonly channels: ReadonlyMap<Node, ReadonlyMap<number, ChannelReducer>>;
+	/** Float outputs of the plain model for a few examples. */
+	readonly references: ReadonlyMap<number, Reference>;
 	readonly examples: number;
 	readonly missing: ReadonlyMap<Value | string, string>;
 }
@@ -37,11 +41,15 @@ export function rangeMethod(options: Options): RangeMethod {
 	}
 }
 
-/** Ranges of all values that become codes and means of `measured` nodes' outputs, in one streaming run of the plain model. */
+/** Examples whose channel means are kept apart: which of them can be compared later depends on memory. */
+export const MOST_MEASURED = 64;
+
+/** Ranges of all values that become codes and channels of `measured` nodes' outputs, in one streaming run of the plain model. */
 export async function observeModel(
 	model: Model,
 	plan: Plan,
 	measured: readonly Node[],
+	judge: boolean,
 	type: ActivationType,
 	options: Options,
 	context: PassContext,
@@ -51,9 +59,10 @@ export async function observeModel(
 	if (!compute || !calibration) throw new Error('static quantization needs sample inputs and a runtime');
 	const method = rangeMethod(options);
 	const collectors = new Map<Value, RangeCollector>();
-	const means = new Map<Node, ChannelReducer>();
-	const sinks = new Map<Value, ((data: Float32Array, dims: readonly number[]) => void)[]>();
-	const watch = (value: Value, sink: (data: Float32Array, dims: readonly number[]) => void): void => {
+	const channels = new Map<Node, Map<number, ChannelReducer>>();
+	const kept = new Set(spreadIndices(calibration.n, MOST_MEASURED));
+	const sinks = new Map<Value, ((data: Float32Array, dims: readonly number[], example: number) => void)[]>();
+	const watch = (value: Value, sink: (data: Float32Array, dims: readonly number[], example: number) => void): void => {
 		sinks.set(value, [...(sinks.get(value) ?? []), sink]);
 	};
 	for (const entry of leaders(plan)) {
@@ -65,24 +74,41 @@ export async function observeModel(
 		else watch(entry.value, (data) => collector.add(data));
 	}
 	for (const node of measured) {
-		const reducer = new ChannelReducer(channelAxis(node));
-		means.set(node, reducer);
-		watch(node.output(), (data, dims) => reducer.add(data, dims));
+		const byExample = new Map<number, ChannelReducer>();
+		channels.set(node, byExample);
+		watch(node.output(), (data, dims, example) => {
+			if (!kept.has(example)) return;
+			const reducer = byExample.get(example) ?? new ChannelReducer(channelAxis(node));
+			byExample.set(example, reducer);
+			reducer.add(data, dims);
+		});
+	}
+	const references = new Map<number, Map<string, Float32Array>>();
+	if (judge) {
+		const judged = new Set(spreadIndices(calibration.n, JUDGED_EXAMPLES));
+		for (const output of judgedOutputs(model)) {
+			const { name } = output;
+			watch(output, (data, _, example) => {
+				if (!judged.has(example)) return;
+				const outputs = references.get(example) ?? new Map<string, Float32Array>();
+				references.set(example, outputs.set(name, data.slice()));
+			});
+		}
 	}
 	const report = await observe(
 		model,
 		[...sinks.keys()],
-		({ value, data, dims }) => {
-			for (const sink of sinks.get(value) ?? []) sink(data, dims);
+		({ value, data, dims, example }) => {
+			for (const sink of sinks.get(value) ?? []) sink(data, dims, example);
 		},
-		{ compute, calibration, signal: context.signal, onProgress },
+		{ compute, calibration, signal: context.signal, onProgress, ...((judge || measured.length > 0) && { batch: 1 }) },
 	);
 	const ranges = new Map<Value, Range>();
 	for (const entry of leaders(plan)) {
 		const found = collectors.get(entry.value)?.range(type.range.max - type.range.min + 1, options.symmetricActivations);
 		if (found) ranges.set(entry.value, implied(found, entry));
 	}
-	return { ranges, means, examples: report.examples, missing: report.missing };
+	return { ranges, channels, references, examples: report.examples, missing: report.missing };
 }
 
 /** Values whose range counts for their share group. */

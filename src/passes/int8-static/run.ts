@@ -12,7 +12,8 @@ import { correctBiases } from './correct-bias.ts';
 import type { Options } from './options.ts';
 import { type Plan, type PlannedNode, planModel } from './plan.ts';
 import { observeModel } from './ranges.ts';
-import { Writer, type WrittenBias } from './write.ts';
+import { restoreFragile } from './restore.ts';
+import { absorb, Writer, type WrittenBias, type WrittenPair } from './write.ts';
 
 const unit = 'operators';
 
@@ -39,7 +40,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 	const correct = options.biasCorrection === 'sequential';
 	const measured = correct ? plan.nodes.filter(({ weight, trait }) => weight && trait.biasSlot !== undefined).map(({ node }) => node) : [];
 	context.progress(0.02, 'ranges of activations');
-	const observed = await observeModel(model, plan, measured, type, options, context, (fraction) =>
+	const observed = await observeModel(model, plan, measured, options.leastSqnr > 0, type, options, context, (fraction) =>
 		context.progress(0.02 + 0.48 * fraction, 'ranges of activations'),
 	);
 	const params = new Map<Value, ScaleZero>();
@@ -58,7 +59,8 @@ export async function run(model: Model, options: Options, context: PassContext):
 	const writer = new Writer(model, type, options, params);
 	const biases: WrittenBias[] = [];
 	const used = usedValues(plan, treated);
-	for (const entry of plan.values.values()) if (used.has(entry.value) && params.has(entry.share)) writer.value(entry);
+	const pairs: WrittenPair[] = [];
+	for (const entry of plan.values.values()) if (used.has(entry.value) && params.has(entry.share)) pairs.push(writer.value(entry));
 	for (const planned of treated) {
 		context.signal?.throwIfAborted();
 		for (const { slot } of planned.constants) await writer.constant(planned.node, slot);
@@ -69,13 +71,35 @@ export async function run(model: Model, options: Options, context: PassContext):
 		const bias = await writer.bias(planned, inputScale(planned, plan, params), scales, channelsOf(planned));
 		if (bias) biases.push(bias);
 	}
-	if (correct && biases.length > 0) {
-		const corrected = await correctBiases(model, biases, observed.means, context, (fraction) =>
-			context.progress(0.5 + 0.5 * fraction, 'bias correction'),
+	const fragile = options.leastSqnr > 0;
+	let corrections: readonly Note[] = [];
+	const correctAll = async (from: number, to: number): Promise<void> => {
+		if (!correct || biases.length === 0) return;
+		corrections = await correctBiases(model, biases, observed.channels, context, (fraction) =>
+			context.progress(from + (to - from) * fraction, 'bias correction'),
 		);
-		notes.push(...corrected);
+	};
+	await correctAll(0.5, fragile ? 0.75 : 1);
+	let kept: readonly WrittenPair[] = pairs;
+	if (fragile) {
+		const restored = await restoreFragile(pairs, {
+			model,
+			nodes: treated,
+			references: observed.references,
+			targetDb: options.leastSqnr,
+			context,
+			setPlain: (plain) => writer.setPlain(plain),
+			correct: () => correctAll(0.95, 1),
+			onProgress: (fraction) => context.progress(0.75 + 0.2 * fraction, 'fragile values'),
+		});
+		kept = restored.kept;
+		notes.push(...restored.notes);
 	}
-	return { changed: treated.length, eligible: plan.eligible, bytesTouched, unit, notes: [...notes, ...plan.notes] };
+	notes.push(...corrections);
+	writer.finish();
+	for (const pair of kept) absorb(pair);
+	const changed = treated.filter(({ trait }) => trait.treatment === 'weighted').length;
+	return { changed, eligible: plan.eligible, bytesTouched, unit, notes: [...notes, ...plan.notes] };
 }
 
 /** Nodes all of whose values have ranges. */

@@ -3,12 +3,11 @@ import { elementCount } from '../../core/ir/dtype.ts';
 import type { Graph, Node, Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
 import { memoryTensor, type TensorRef } from '../../core/ir/tensor.ts';
-import { tensorType } from '../../core/ir/type.ts';
 import { float32View } from '../../core/numeric/float-blocks.ts';
 import type { ScaleZero } from '../../core/numeric/quantize.ts';
 import type { QuantizedTensor } from '../../core/numeric/quantize-tensor.ts';
 import { constantView } from '../../core/pass/constant-view.ts';
-import { namedNode, zeroPointTensor as weightZeroTensor } from '../../core/pass/expand-weight.ts';
+import { zeroPointTensor as weightZeroTensor } from '../../core/pass/expand-weight.ts';
 import { dropUnused } from '../../core/pass/weights.ts';
 import { type ActivationType, activationParams, quantizeBias, quantizeConstant, zeroPointTensor } from './codes.ts';
 import type { Options } from './options.ts';
@@ -19,6 +18,28 @@ export interface WrittenBias {
 	readonly node: Node;
 	/** Adds to the bias, in units of the float model; one number a channel. */
 	shift(delta: Float64Array): void;
+}
+
+/** A value's QuantizeLinear and the DequantizeLinear of each graph that reads it. */
+export interface WrittenPair {
+	readonly entry: QuantizedValue;
+	readonly quantize: Node;
+	readonly dequantizers: readonly Node[];
+	/** Whether a graph output hangs on it: such a pair stays. */
+	readonly isOutput: boolean;
+}
+
+/** Takes a pair out again: its readers read the value itself. */
+export function removePair({ quantize, dequantizers }: WrittenPair): void {
+	const value = quantize.input(0);
+	const constants = quantize.inputs.slice(1);
+	if (!value) return;
+	for (const node of dequantizers) {
+		node.graph.replaceUses(node.output(), value);
+		node.graph.remove(node);
+	}
+	quantize.graph.remove(quantize);
+	for (const constant of constants) dropUnused(constant);
 }
 
 /** Writes QuantizeLinear and DequantizeLinear pairs into the graph. Each weight, value and constant is stored once. */
@@ -34,6 +55,8 @@ export class Writer {
 		{ readonly codes: Value; readonly scales: Value; readonly zeros: Value | null; readonly axis: number | null }
 	>();
 	readonly #weightOutputs = new Map<string, Map<Graph, Value>>();
+	/** Slots whose plain value has given way to a coded one; the plain value is kept until finish. */
+	readonly #swaps: { readonly node: Node; readonly slot: number; readonly plain: Value | null; coded: Value }[] = [];
 
 	/** `params`: scale and zero point of each share group's leading value. */
 	constructor(model: Model, type: ActivationType, options: Options, params: ReadonlyMap<Value, ScaleZero>) {
@@ -46,42 +69,39 @@ export class Writer {
 		if (this.#domain) model.setOpset(this.#domain, 1);
 	}
 
-	/** The value's codes and what they stand for, given to its readers. Returns the value that holds what was quantized. */
-	value(entry: QuantizedValue): Value {
-		const params = this.#paramsOf(entry);
-		let { value } = entry;
-		if (entry.absorbs) value = absorb(entry.absorbs.node);
+	/** Gives the value's readers what its codes stand for. */
+	value(entry: QuantizedValue): WrittenPair {
+		const { value } = entry;
 		const { graph } = value;
-		const [scale, zero] = this.#paramValues(params, value.name);
-		const type = value.type?.kind === 'tensor' ? value.type.shape : null;
-		const quantize = namedNode(graph, `${value.name}_q`, { op: 'QuantizeLinear', domain: this.#domain, inputs: [value, scale, zero] });
+		const [scale, zero] = this.#paramValues(this.#paramsOf(entry));
+		const add = (inside: Graph, op: string, suffix: string, input: Value): Node => {
+			// Short names: there are hundreds of them, and long ones would weigh more than the scales.
+			const outputs = [inside.ledger.fresh(suffix)];
+			return inside.createNode({ op, domain: this.#domain, inputs: [input, scale, zero], outputs });
+		};
+		const quantize = add(graph, 'QuantizeLinear', 'q', value);
 		if (value.producer) graph.insertAfter(value.producer, quantize);
 		else graph.prepend(quantize);
-		if (type) quantize.output().type = tensorType(this.#type.dtype, type);
-		const outputs = new Map<Graph, Value>();
+		const dequantizers = new Map<Graph, Node>();
 		const dequantized = (inside: Graph): Value => {
-			let found = outputs.get(inside);
-			if (!found) {
-				const node = namedNode(inside, `${value.name}_dq`, {
-					op: 'DequantizeLinear',
-					domain: this.#domain,
-					inputs: [quantize.output(), scale, zero],
-				});
+			let node = dequantizers.get(inside);
+			if (!node) {
+				node = add(inside, 'DequantizeLinear', 'dq', quantize.output());
 				if (inside === graph) inside.insertAfter(quantize, node);
 				else inside.prepend(node);
-				found = node.output();
-				if (type) found.type = tensorType('float32', type);
-				outputs.set(inside, found);
+				dequantizers.set(inside, node);
 			}
-			return found;
+			return node.output();
 		};
 		const readers = entry.forced ? [...value.uses].map(({ node, index }) => ({ node, slot: index })) : entry.readers;
 		for (const { node, slot } of readers) {
 			if (node === quantize || node.input(slot) !== value) continue;
 			node.setInput(slot, dequantized(node.graph));
 		}
-		if (entry.forced && value.isGraphOutput) graph.replaceUses(value, dequantized(graph), new Set([quantize]));
-		return value;
+		// A graph output shows what the codes stand for: the kernel that makes them gives nothing else.
+		const isOutput = entry.forced && value.isGraphOutput;
+		if (isOutput) graph.replaceUses(value, dequantized(graph), new Set([quantize]));
+		return { entry, quantize, dequantizers: [...dequantizers.values()], isOutput };
 	}
 
 	#paramsOf(entry: QuantizedValue): ScaleZero {
@@ -90,11 +110,11 @@ export class Writer {
 		return params;
 	}
 
-	#paramValues(params: ScaleZero, name: string): [Value, Value] {
+	#paramValues(params: ScaleZero): [Value, Value] {
 		const { dtype } = this.#type;
 		return [
-			this.#once(`s${params.scale}`, `${name}_scale`, () => memoryTensor('float32', [], Float32Array.of(params.scale))),
-			this.#once(`z${params.zeroPoint}`, `${name}_zero_point`, () => zeroPointTensor(params.zeroPoint, dtype)),
+			this.#once(`s${params.scale}`, 's', () => memoryTensor('float32', [], Float32Array.of(params.scale))),
+			this.#once(`z${params.zeroPoint}`, 'z', () => zeroPointTensor(params.zeroPoint, dtype)),
 		];
 	}
 
@@ -130,8 +150,9 @@ export class Writer {
 		const outputs = this.#weightOutputs.get(key) ?? new Map<Graph, Value>();
 		let output = outputs.get(node.graph);
 		if (!output) {
-			const dequantize = namedNode(node.graph, `${stored.codes.name}_dq`, {
+			const dequantize = node.graph.createNode({
 				op: 'DequantizeLinear',
+				outputs: [node.graph.ledger.fresh('w')],
 				inputs: stored.zeros ? [stored.codes, stored.scales, stored.zeros] : [stored.codes, stored.scales],
 				attributes: stored.axis === null ? {} : { axis: attribute.int(stored.axis) },
 			});
@@ -139,8 +160,25 @@ export class Writer {
 			output = dequantize.output();
 			outputs.set(node.graph, output);
 		}
-		node.setInput(weight.slot, output);
-		dropUnused(old);
+		this.#swap(node, weight.slot, output);
+	}
+
+	#swap(node: Node, slot: number, coded: Value): void {
+		const known = this.#swaps.find((swap) => swap.node === node && swap.slot === slot);
+		if (known) known.coded = coded;
+		else this.#swaps.push({ node, slot, plain: node.input(slot), coded });
+		node.setInput(slot, coded);
+	}
+
+	/** Gives nodes their plain weights and biases, or their coded ones again. */
+	setPlain(plain: boolean): void {
+		for (const swap of this.#swaps) swap.node.setInput(swap.slot, plain ? swap.plain : swap.coded);
+	}
+
+	/** Removes what nothing reads any more. Nothing can be made plain after this. */
+	finish(): void {
+		for (const { plain } of this.#swaps) dropUnused(plain);
+		this.#swaps.length = 0;
 	}
 
 	/** Codes for a constant operand, in its own range. */
@@ -155,16 +193,16 @@ export class Writer {
 			max = Math.max(max, x);
 		}
 		const params = activationParams({ min, max }, this.#type);
-		const [scale, zero] = this.#paramValues(params, old.name);
+		const [scale, zero] = this.#paramValues(params);
 		const codes = node.graph.addInitializer(`${old.name}_q`, quantizeConstant(values, view.tensor.dims, params, this.#type));
-		const dequantize = namedNode(node.graph, `${codes.name}_dq`, {
+		const dequantize = node.graph.createNode({
 			op: 'DequantizeLinear',
 			domain: this.#domain,
 			inputs: [codes, scale, zero],
+			outputs: [node.graph.ledger.fresh('c')],
 		});
 		node.graph.prepend(dequantize);
-		node.setInput(slot, dequantize.output());
-		dropUnused(old);
+		this.#swap(node, slot, dequantize.output());
 	}
 
 	/**
@@ -204,16 +242,16 @@ export class Writer {
 			if (made) {
 				const perChannel = made.scales.length > 1;
 				const scales = node.graph.addInitializer(`${name}_s`, memoryTensor('float32', perChannel ? [made.scales.length] : [], made.scales));
-				const dequantize = namedNode(node.graph, `${stored.name}_dq`, {
+				const dequantize = node.graph.createNode({
 					op: 'DequantizeLinear',
 					inputs: [stored, scales],
+					outputs: [node.graph.ledger.fresh('b')],
 					attributes: perChannel ? { axis: attribute.int(dims.length - 1) } : {},
 				});
 				node.graph.prepend(dequantize);
 				output = dequantize.output();
 			}
-			node.setInput(slot, output);
-			dropUnused(old);
+			this.#swap(node, slot, output);
 		};
 		if (old && integer) store();
 		const beta = node.op === 'Gemm' ? node.float('beta', 1) : 1;
@@ -228,14 +266,14 @@ export class Writer {
 	}
 }
 
-/** Takes a Relu or Clip out: its input takes the place of its output. */
-function absorb(node: Node): Value {
-	const input = node.input(0);
-	if (!input) throw new Error(`${node.label} has no input`);
+/** Takes a Relu or Clip out whose only reader codes its values: what the codes cannot hold is cut off by them. */
+export function absorb({ entry, quantize }: WrittenPair): boolean {
+	const node = entry.absorbs?.node;
+	const input = node?.input(0);
+	if (!node || !input || quantize.input(0) !== node.output() || node.output().uses.size !== 1 || node.output().isGraphOutput) return false;
 	const constants = node.inputs.slice(1);
-	const output = node.output();
-	node.graph.replaceUses(output, input, new Set([node]));
+	quantize.setInput(0, input);
 	node.graph.remove(node);
 	for (const constant of constants) dropUnused(constant);
-	return input;
+	return true;
 }
