@@ -1,4 +1,5 @@
 import type { Feeds, TensorData } from '../ir/tensor-data.ts';
+import { seededRandom } from '../numeric/random.ts';
 import type { CalibrationSet } from '../pass/calibration.ts';
 
 /** Where the pixels of a picture lie in an input tensor. */
@@ -37,26 +38,28 @@ export function varied(calibration: CalibrationSet, variations: number): Calibra
 			const picture = variation > 0 ? pictureInput(example.feeds) : undefined;
 			const tensor = picture && example.feeds[picture.name];
 			if (!picture || !tensor) return example;
-			const mirrors = picture.channels === 3 && picture.width === picture.height;
-			const mirrored = mirrors && variation % 2 === 1;
-			const step = mirrors ? variation >> 1 : variation;
-			return { ...example, feeds: { ...example.feeds, [picture.name]: crop(tensor, picture, mirrored, step) } };
+			const random = seededRandom(index);
+			const mirrored = picture.channels === 3 && picture.width === picture.height && random.next() < 0.5;
+			const share = variation === 1 && mirrored ? 1 : 0.82 + 0.16 * random.next();
+			const place = { left: (1 - share) * random.next(), top: (1 - share) * random.next(), share };
+			return { ...example, feeds: { ...example.feeds, [picture.name]: crop(tensor, picture, mirrored, place) } };
 		},
 	};
 }
 
-/** The middle, or a corner, of the picture at its own size again (bilinear), mirrored or not. Step 0: the whole picture. */
-function crop(tensor: TensorData, { channels, height, width, first }: Picture, mirrored: boolean, step: number): TensorData {
+/** A part of the picture at the size of the whole (bilinear), mirrored or not. Shares of height and width. */
+function crop(
+	tensor: TensorData,
+	{ channels, height, width, first }: Picture,
+	mirrored: boolean,
+	{ left, top, share }: { readonly left: number; readonly top: number; readonly share: number },
+): TensorData {
 	const source = tensor.data as Float32Array;
 	const out = new Float32Array(source.length);
-	const share = step === 0 ? 1 : 0.86;
-	const corner = step % 5;
-	const left = share === 1 ? 0 : (1 - share) * (corner === 1 ? 0.5 : corner % 2 === 0 ? 0 : 1);
-	const top = share === 1 ? 0 : (1 - share) * (corner === 1 ? 0.5 : corner < 3 ? 0 : 1);
 	const [rowStride, columnStride, channelStride] = first ? [width, 1, width * height] : [width * channels, channels, 1];
 	const images = source.length / (channels * height * width);
 	for (let y = 0; y < height; y++) {
-		const v = top * (height - 1) + (y * share * (height - 1)) / Math.max(1, height - 1);
+		const v = top * (height - 1) + y * share;
 		const y0 = Math.min(height - 1, Math.floor(v));
 		const y1 = Math.min(height - 1, y0 + 1);
 		for (let x = 0; x < width; x++) {

@@ -1,35 +1,10 @@
 import { dampedCholesky, solveCholesky } from '../numeric/linear-algebra.ts';
-import type { Moments } from './moments.ts';
+import type { Moments, RowProducts } from './moments.ts';
 
 /** Weights [outputs, features] and bias of an affine map. */
 export interface Affine {
 	readonly weights: Float64Array;
 	readonly bias: Float64Array;
-}
-
-/** Squared error of an affine map, summed over rows and outputs. */
-export function squaredError(moments: Moments, { weights, bias }: Affine): number {
-	const { features, outputs, xx, yx, x, y, rows } = moments;
-	let error = moments.yy;
-	const row = new Float64Array(features);
-	for (let o = 0; o < outputs; o++) {
-		const base = o * features;
-		row.fill(0);
-		for (let i = 0; i < features; i++) {
-			const w = weights[base + i] as number;
-			if (w === 0) continue;
-			const at = i * features;
-			for (let j = 0; j < features; j++) row[j] = (row[j] as number) + w * (xx[at + j] as number);
-		}
-		const b = bias[o] as number;
-		let sum = 0;
-		for (let i = 0; i < features; i++) {
-			const w = weights[base + i] as number;
-			sum += w * ((row[i] as number) - 2 * (yx[base + i] as number) + 2 * b * (x[i] as number));
-		}
-		error += sum + b * b * rows - 2 * b * (y[o] as number);
-	}
-	return Math.max(0, error);
 }
 
 /** Covariance of the features, not divided by the rows. */
@@ -43,41 +18,112 @@ export function centred(moments: Moments): Float64Array {
 	return out;
 }
 
+/** Means of features and outputs where a bias takes them up, else zeros. */
+function meansOf(moments: Moments, withBias: boolean): { x: Float64Array; y: Float64Array } {
+	const mean = (sum: number): number => (withBias ? sum / Math.max(1, moments.rows) : 0);
+	return { x: moments.x.map(mean), y: moments.y.map(mean) };
+}
+
+/** tr(W A W^T) and W A for W [outputs, n], A symmetric [n, n], by the runtime. */
+async function timesSymmetric(products: RowProducts, weights: Float64Array, matrix: Float32Array, n: number): Promise<Float32Array> {
+	const outputs = weights.length / n;
+	const turned = new Float32Array(weights.length);
+	for (let o = 0; o < outputs; o++) for (let i = 0; i < n; i++) turned[i * outputs + o] = weights[o * n + i] as number;
+	// [n, outputs]
+	return products.of(matrix, turned, n);
+}
+
+/**
+ * Judges changes of an affine map on rows that were not fitted on. Scaled to mean squares, so that float32 products do.
+ */
+export class HeldRows {
+	readonly #moments: Moments;
+	readonly #products: RowProducts;
+	readonly #start: Affine;
+	readonly #xx: Float32Array;
+
+	constructor(moments: Moments, start: Affine, products: RowProducts) {
+		this.#moments = moments;
+		this.#start = start;
+		this.#products = products;
+		this.#xx = Float32Array.from(moments.xx, (v) => v / Math.max(1, moments.rows));
+	}
+
+	/** Mean over rows of the squared error, summed over outputs. */
+	async error({ weights, bias }: Affine): Promise<number> {
+		const { features: n, outputs, rows, x, y, yx, yy } = this.#moments;
+		const product = await timesSymmetric(this.#products, weights, this.#xx, n);
+		let error = yy / rows;
+		for (let o = 0; o < outputs; o++) {
+			const b = bias[o] as number;
+			for (let i = 0; i < n; i++) {
+				const at = o * n + i;
+				error +=
+					(weights[at] as number) * ((product[i * outputs + o] as number) + (2 * (b * (x[i] as number) - (yx[at] as number))) / rows);
+			}
+			error += b * b - (2 * b * (y[o] as number)) / rows;
+		}
+		return Math.max(0, error);
+	}
+
+	async before(): Promise<number> {
+		return this.error(this.#start);
+	}
+}
+
 /**
  * Affine ridge regression drawn towards given weights: least |Y - X W^T - b|^2 + strength * sum_i d_i |W_i - W0_i|^2, where d_i is the
- * variance of feature i (Hoerl and Kennard 1970, with a prior mean). The bias is not drawn. undefined: the system cannot be solved.
+ * variance of feature i (Hoerl and Kennard 1970, with a prior mean). The bias is not drawn.
  */
-export function ridgeTowards(moments: Moments, prior: Float64Array, strength: number, withBias: boolean): Affine | undefined {
-	const { features: n, outputs, rows } = moments;
-	const a = withBias ? centred(moments) : moments.xx.slice();
-	const means = withBias ? moments.x.map((sum) => sum / Math.max(1, rows)) : new Float64Array(n);
-	// What the prior weights leave unexplained, [features, outputs].
-	const right = new Float64Array(n * outputs);
-	const row = new Float64Array(n);
-	for (let o = 0; o < outputs; o++) {
-		const yMean = withBias ? (moments.y[o] as number) : 0;
-		const base = o * n;
-		for (let i = 0; i < n; i++) row[i] = (moments.yx[base + i] as number) - (means[i] as number) * yMean;
+export class RidgeTowards {
+	readonly #moments: Moments;
+	readonly #prior: Float64Array;
+	readonly #withBias: boolean;
+	readonly #covariance: Float64Array;
+	/** What the prior weights leave unexplained, [features, outputs]. */
+	readonly #residual: Float64Array;
+
+	private constructor(moments: Moments, prior: Float64Array, withBias: boolean, covariance: Float64Array, residual: Float64Array) {
+		this.#moments = moments;
+		this.#prior = prior;
+		this.#withBias = withBias;
+		this.#covariance = covariance;
+		this.#residual = residual;
+	}
+
+	static async prepare(moments: Moments, prior: Float64Array, withBias: boolean, products: RowProducts): Promise<RidgeTowards> {
+		const { features: n, outputs, rows } = moments;
+		const covariance = withBias ? centred(moments) : moments.xx.slice();
+		const means = meansOf(moments, withBias);
+		const scaled = Float32Array.from(covariance, (v) => v / Math.max(1, rows));
+		const explained = await timesSymmetric(products, prior, scaled, n);
+		const residual = new Float64Array(n * outputs);
 		for (let i = 0; i < n; i++) {
-			const w = prior[base + i] as number;
-			if (w === 0) continue;
-			const at = i * n;
-			for (let j = 0; j < n; j++) row[j] = (row[j] as number) - w * (a[at + j] as number);
+			for (let o = 0; o < outputs; o++) {
+				const cross = (moments.yx[o * n + i] as number) - (means.x[i] as number) * (moments.y[o] as number) * (withBias ? 1 : 0);
+				residual[i * outputs + o] = cross - (explained[i * outputs + o] as number) * rows;
+			}
 		}
-		for (let i = 0; i < n; i++) right[i * outputs + o] = row[i] as number;
+		return new RidgeTowards(moments, prior, withBias, covariance, residual);
 	}
-	for (let i = 0; i < n; i++) a[i * n + i] = (a[i * n + i] as number) * (1 + strength);
-	let factor: Float64Array;
-	try {
-		factor = dampedCholesky(a, n, strength * 0.1 + 1e-7).factor;
-	} catch {
-		return undefined;
+
+	/** undefined: the system cannot be solved. */
+	solve(strength: number): Affine | undefined {
+		const { features: n, outputs } = this.#moments;
+		const a = this.#covariance.slice();
+		for (let i = 0; i < n; i++) a[i * n + i] = (a[i * n + i] as number) * (1 + strength);
+		const change = this.#residual.slice();
+		try {
+			solveCholesky(dampedCholesky(a, n, strength * 0.1 + 1e-7).factor, n, change, outputs);
+		} catch {
+			return undefined;
+		}
+		const weights = this.#prior.slice();
+		for (let o = 0; o < outputs; o++) {
+			for (let i = 0; i < n; i++) weights[o * n + i] = (weights[o * n + i] as number) + (change[i * outputs + o] as number);
+		}
+		return { weights, bias: this.#withBias ? biasFor(this.#moments, weights) : new Float64Array(outputs) };
 	}
-	solveCholesky(factor, n, right, outputs);
-	const weights = prior.slice();
-	for (let o = 0; o < outputs; o++)
-		for (let i = 0; i < n; i++) weights[o * n + i] = (weights[o * n + i] as number) + (right[i * outputs + o] as number);
-	return { weights, bias: withBias ? biasFor(moments, weights) : new Float64Array(outputs) };
 }
 
 /** The bias that leaves no mean error. */

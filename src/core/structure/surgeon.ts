@@ -1,4 +1,6 @@
-import { dampedCholesky, inverseFromCholesky } from '../numeric/linear-algebra.ts';
+import { dampedCholesky, inverseFromCholesky, solveCholesky } from '../numeric/linear-algebra.ts';
+import { seededRandom } from '../numeric/random.ts';
+import type { RowProducts } from '../refit/moments.ts';
 
 /** One layer that sums over channels that may go. */
 export interface SurgeonLayer {
@@ -11,6 +13,8 @@ export interface SurgeonLayer {
 	readonly heldCovariance: Float64Array;
 	/** Means of the features, for the bias that makes up for what goes. */
 	readonly means: Float64Array;
+	/** Rows that the covariance was taken over. */
+	readonly rows: number;
 	/** Features of each unit, in the order of units. */
 	readonly unitFeatures: readonly (readonly number[])[];
 }
@@ -39,8 +43,8 @@ export interface SurgeonOptions {
 	readonly keepWeightsAt: readonly number[];
 	/** An order to follow instead of the cheapest first. */
 	readonly order?: readonly number[];
-	/** Added to the diagonal, as a share of its mean: how little the rows are trusted. default 0.01 */
-	readonly damping?: number;
+	/** Products by a runtime. */
+	readonly products: RowProducts;
 	readonly signal?: AbortSignal | undefined;
 }
 
@@ -49,16 +53,17 @@ export interface SurgeonOptions {
  * loss costs least once the weights of the others have made up for it, again and again. With H^-1 the inverse covariance and F the
  * features of a unit, removing it costs tr(W_F (H^-1_FF)^-1 W_F^T); the others become W - W_F (H^-1_FF)^-1 H^-1_F:.
  */
-export function removalOrder(layers: readonly SurgeonLayer[], units: number, options: SurgeonOptions): Removal {
-	const states = layers.map((layer) => new LayerState(layer, options.damping ?? 0.01));
+export async function removalOrder(layers: readonly SurgeonLayer[], units: number, options: SurgeonOptions): Promise<Removal> {
+	const states = layers.map((layer) => new LayerState(layer, options));
 	const alive = new Set(Array.from({ length: units }, (_, unit) => unit));
 	const order: number[] = [];
 	const curve: ErrorPoint[] = [];
-	const measure = (): void => {
+	const measure = async (): Promise<void> => {
 		if (!options.measureAt.includes(order.length)) return;
-		const error = states.reduce((sum, state) => sum + state.heldError(), 0);
+		let error = 0;
+		for (const state of states) error += await state.heldError();
 		const wanted = options.keepWeightsAt.includes(order.length);
-		curve.push({ removed: order.length, error, ...(wanted && { layers: states.map((state) => state.result()) }) });
+		curve.push({ removed: order.length, error, ...(wanted && { layers: states.map((state) => state.result(order)) }) });
 	};
 	while (order.length < options.most) {
 		options.signal?.throwIfAborted();
@@ -75,30 +80,47 @@ export function removalOrder(layers: readonly SurgeonLayer[], units: number, opt
 		for (const state of states) state.remove(next);
 		alive.delete(next);
 		order.push(next);
-		measure();
+		await measure();
 	}
 	return { order, curve };
 }
 
+/** Outputs that stand for all of a layer while units are ranked. */
+const MOST_OUTPUTS = 128;
+
 class LayerState {
 	readonly #layer: SurgeonLayer;
+	readonly #products: RowProducts;
+	readonly #damping: number;
+	readonly #outputs: number;
 	readonly #inverse: Float64Array;
+	/** Weights while units go: the layer's own, or random mixtures of its outputs where these are many. */
 	readonly #weights: Float64Array;
+	readonly #start: Float64Array;
 	/** Sum over outputs of squared weights, by feature. */
 	readonly #energy: Float64Array;
 	readonly #gone: Uint8Array;
 	readonly #scale: number;
+	readonly #held: Float32Array;
+	#signal: number | undefined;
 
-	constructor(layer: SurgeonLayer, damping: number) {
+	constructor(layer: SurgeonLayer, options: SurgeonOptions) {
 		this.#layer = layer;
+		this.#products = options.products;
 		const n = layer.features;
-		this.#inverse = inverseFromCholesky(dampedCholesky(layer.covariance, n, damping).factor, n);
-		this.#weights = Float64Array.from(layer.weights);
+		// Few rows for many features say little about what makes up for what.
+		this.#damping = Math.min(0.1, Math.max(0.003, (0.03 * n) / Math.max(1, layer.rows)));
+		this.#inverse = inverseFromCholesky(dampedCholesky(layer.covariance, n, this.#damping).factor, n);
+		this.#outputs = Math.min(layer.outputs, MOST_OUTPUTS);
+		this.#weights = mixed(layer.weights, layer.outputs, n, this.#outputs);
+		this.#start = this.#weights.slice();
 		this.#energy = new Float64Array(n);
 		this.#gone = new Uint8Array(n);
-		const variance = quadratic(layer.covariance, n, this.#weights);
-		this.#scale = variance > 0 ? 1 / variance : 0;
+		this.#held = Float32Array.from(layer.heldCovariance);
+		let variance = 0;
 		for (let i = 0; i < this.#weights.length; i++) this.#energy[i % n]! += (this.#weights[i] as number) ** 2;
+		for (let i = 0; i < n; i++) variance += (this.#energy[i] as number) * (layer.covariance[i * n + i] as number);
+		this.#scale = variance > 0 ? 1 / variance : 0;
 	}
 
 	cost(unit: number): number {
@@ -111,7 +133,7 @@ class LayerState {
 		const small = this.#block(features);
 		if (!small) return 0;
 		let cost = 0;
-		for (let o = 0; o < this.#layer.outputs; o++) {
+		for (let o = 0; o < this.#outputs; o++) {
 			for (const [i, a] of features.entries()) {
 				for (const [j, b] of features.entries()) {
 					cost += (this.#weights[o * n + a] as number) * (this.#weights[o * n + b] as number) * (small[i * features.length + j] as number);
@@ -135,7 +157,8 @@ class LayerState {
 		const features = this.#layer.unitFeatures[unit] ?? [];
 		const small = this.#block(features);
 		if (!small) return;
-		const { outputs, features: n } = this.#layer;
+		const n = this.#layer.features;
+		const outputs = this.#outputs;
 		const m = features.length;
 		// Rows (H^-1_FF)^-1 H^-1_F: of the update.
 		const update = new Float64Array(m * n);
@@ -182,41 +205,66 @@ class LayerState {
 	}
 
 	/** Error on held-out rows over their variance. */
-	heldError(): number {
-		const { weights, features, heldCovariance } = this.#layer;
-		const difference = this.#weights.map((w, i) => w - (weights[i] as number));
-		const signal = quadratic(heldCovariance, features, Float64Array.from(weights));
-		return signal > 0 ? quadratic(heldCovariance, features, difference) / signal : 0;
+	async heldError(): Promise<number> {
+		this.#signal ??= await this.#power(this.#start);
+		const difference = this.#weights.map((w, i) => w - (this.#start[i] as number));
+		return this.#signal > 0 ? (await this.#power(difference)) / this.#signal : 0;
 	}
 
-	result(): { weights: Float32Array; biasChange: Float32Array } {
-		const { outputs, features, weights, means } = this.#layer;
+	/** tr(W C W^T) over held-out rows. */
+	async #power(weights: Float64Array): Promise<number> {
+		const n = this.#layer.features;
+		const count = this.#outputs;
+		const turned = new Float32Array(weights.length);
+		for (let o = 0; o < count; o++) for (let i = 0; i < n; i++) turned[i * count + o] = weights[o * n + i] as number;
+		const product = await this.#products.of(this.#held, turned, n);
+		let total = 0;
+		for (let i = 0; i < turned.length; i++) total += (turned[i] as number) * (product[i] as number);
+		return Math.max(0, total);
+	}
+
+	/** The weights that make up for the units in `order`, for all outputs: W - W_R (H^-1_RR)^-1 H^-1_R: with the inverse at the start. */
+	result(order: readonly number[]): { weights: Float32Array; biasChange: Float32Array } {
+		const { outputs, features: n, weights, means, covariance, unitFeatures } = this.#layer;
+		const gone = new Set(order.flatMap((unit) => unitFeatures[unit] ?? []));
+		const kept = Array.from({ length: n }, (_, i) => i).filter((i) => !gone.has(i));
+		const removed = [...gone];
+		// Regression of what is gone on what stays: (C_KK + d)^-1 C_KR, [kept, removed].
+		const inner = new Float64Array(kept.length * kept.length);
+		const right = new Float64Array(kept.length * removed.length);
+		for (const [i, a] of kept.entries()) {
+			for (const [j, b] of kept.entries()) inner[i * kept.length + j] = covariance[a * n + b] as number;
+			for (const [j, b] of removed.entries()) right[i * removed.length + j] = covariance[a * n + b] as number;
+		}
+		solveCholesky(dampedCholesky(inner, kept.length, this.#damping).factor, kept.length, right, removed.length);
+		const out = new Float32Array(weights.length);
 		const biasChange = new Float32Array(outputs);
 		for (let o = 0; o < outputs; o++) {
-			let sum = 0;
-			for (let i = 0; i < features; i++) {
-				const at = o * features + i;
-				sum += ((weights[at] as number) - (this.#weights[at] as number)) * (means[i] as number);
+			const row = o * n;
+			for (const [i, a] of kept.entries()) {
+				let sum = weights[row + a] as number;
+				for (const [j, b] of removed.entries()) sum += (weights[row + b] as number) * (right[i * removed.length + j] as number);
+				out[row + a] = sum;
 			}
-			biasChange[o] = sum;
+			let shift = 0;
+			for (let i = 0; i < n; i++) shift += ((weights[row + i] as number) - (out[row + i] as number)) * (means[i] as number);
+			biasChange[o] = shift;
 		}
-		return { weights: Float32Array.from(this.#weights), biasChange };
+		return { weights: out, biasChange };
 	}
 }
 
-/** tr(W C W^T). */
-function quadratic(covariance: Float64Array, n: number, weights: Float64Array): number {
-	let total = 0;
-	const row = new Float64Array(n);
-	for (let base = 0; base < weights.length; base += n) {
-		row.fill(0);
-		for (let i = 0; i < n; i++) {
-			const w = weights[base + i] as number;
-			if (w === 0) continue;
-			const at = i * n;
-			for (let j = 0; j < n; j++) row[j]! += w * (covariance[at + j] as number);
+/** Random sums of rows with equal expected energy of each column (Johnson and Lindenstrauss); the rows themselves where they are few. */
+function mixed(weights: Float32Array, outputs: number, features: number, count: number): Float64Array {
+	if (count === outputs) return Float64Array.from(weights);
+	const random = seededRandom(outputs);
+	const out = new Float64Array(count * features);
+	const scale = 1 / Math.sqrt(count);
+	for (let o = 0; o < outputs; o++) {
+		for (let c = 0; c < count; c++) {
+			const sign = random.next() < 0.5 ? -scale : scale;
+			for (let i = 0; i < features; i++) out[c * features + i]! += sign * (weights[o * features + i] as number);
 		}
-		for (let j = 0; j < n; j++) total += (row[j] as number) * (weights[base + j] as number);
 	}
-	return Math.max(0, total);
+	return out;
 }

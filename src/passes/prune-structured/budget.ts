@@ -8,9 +8,12 @@ export interface Budget {
 	readonly bytes: number;
 }
 
+/** Share of the whole by which a budget may be missed: whole channels, rounded, seldom meet it to the number. */
+const SLACK = 0.005;
+
 export function budgetOf(structure: Structure, options: PruneOptions): Budget | undefined {
 	if (options.macsChange === 0 && options.bytesChange === 0) return undefined;
-	const limit = (total: number, change: number): number => (change < 0 ? total * (1 + change) : Number.POSITIVE_INFINITY);
+	const limit = (total: number, change: number): number => (change < 0 ? total * (1 + change + SLACK) : Number.POSITIVE_INFINITY);
 	return { macs: limit(structure.macs, options.macsChange), bytes: limit(structure.bytes, options.bytesChange) };
 }
 
@@ -23,7 +26,7 @@ export function countFor(units: number, share: number, options: PruneOptions): n
 }
 
 function stepOf(units: number, options: PruneOptions): number {
-	return units >= 4 * options.roundTo ? options.roundTo : 1;
+	return units >= 16 * options.roundTo ? options.roundTo : 1;
 }
 
 /** The same share of every group. With a budget: the smallest share that meets it. */
@@ -136,5 +139,28 @@ export function solvedCounts(structure: Structure, learned: readonly Learned[], 
 		counts[best.i] = best.next;
 		now = best.after;
 	}
+	giveBack(learned, options, counts, costs, (changed) => saving(changed) <= now);
 	return counts;
+}
+
+/** The last step seldom ends on the budget: units go back, the dearest first, as far as the budget still holds. */
+function giveBack(
+	learned: readonly Learned[],
+	options: PruneOptions,
+	counts: number[],
+	costs: readonly ((count: number) => number)[],
+	holds: (counts: readonly number[]) => boolean,
+): void {
+	for (;;) {
+		let best: { i: number; next: number; worth: number } | undefined;
+		for (const [i, { group }] of learned.entries()) {
+			const current = counts[i] as number;
+			const next = Math.max(0, current - stepOf(group.units.length, options));
+			if (next === current || !holds(counts.with(i, next))) continue;
+			const worth = (costs[i]?.(current) ?? 0) - (costs[i]?.(next) ?? 0);
+			if (!best || worth > best.worth) best = { i, next, worth };
+		}
+		if (!best) return;
+		counts[best.i] = best.next;
+	}
 }

@@ -4,13 +4,12 @@ import type { TensorData } from '../../core/ir/tensor-data.ts';
 import type { CalibrationSet, Compute } from '../../core/pass/calibration.ts';
 import type { PassContext } from '../../core/pass/pass.ts';
 import { divergence, type OutputKind, outputKinds } from '../../core/refit/divergence.ts';
-import { featureRows, rowCount, writeLayer } from '../../core/refit/layer.ts';
+import { featureRows, rowCount } from '../../core/refit/layer.ts';
 import { type Moments, MomentsReducer, RowProducts } from '../../core/refit/moments.ts';
 import { centred } from '../../core/refit/ridge.ts';
 import { openRows, type Phase, pickPositions, planPhases, rowsWanted } from '../../core/refit/rows.ts';
 import type { Group, Structure } from '../../core/structure/groups.ts';
 import { type ErrorPoint, removalOrder, type SurgeonLayer } from '../../core/structure/surgeon.ts';
-import { copyModel } from './copy.ts';
 import type { PruneOptions } from './options.ts';
 import { rankByWeights } from './rank.ts';
 import { type Reader, unitFeatures } from './readers.ts';
@@ -114,23 +113,25 @@ export async function learnGroups(
 	const byData = options.criterion === 'second-order' || options.criterion === 'activation';
 	const measured = options.allocation !== 'uniform';
 	const waiting = new Set(groups);
+	let products: RowProducts | undefined;
 	const settle = async (): Promise<void> => {
 		for (const group of waiting) {
 			const own = group.consumers.map((consumer) => readers.find((reader) => reader.contraction === consumer));
 			if (own.some((reader) => reader?.layer && !seen.has(reader) && (byData || measured))) continue;
 			waiting.delete(group);
-			learned.set(group, await rank(structure, group, own as Reader[], seen, options, context));
+			learned.set(group, await rank(structure, group, own as Reader[], seen, options, context, products));
 			for (const reader of own) {
 				if (reader && ![...waiting].some((other) => other.consumers.includes(reader.contraction))) seen.delete(reader);
 			}
 		}
 	};
 	if ((byData || measured) && visible.length > 0) {
-		const products = await RowProducts.create(compute);
+		products = await RowProducts.create(compute);
+		const shared = products;
 		try {
 			const live = await profileTargets(model, targets, samples, compute);
 			for (const phase of planPhases(live, samples.all.length, LIVE_BYTES)) {
-				await lookAt(model, visible, phase, samples, context, products, async (reader, fit, held) => {
+				await lookAt(model, visible, phase, samples, context, shared, async (reader, fit, held) => {
 					seen.set(reader, { fit, held });
 					await settle();
 					context.progress((0.4 * seen.size) / Math.max(1, readers.length), `looked at ${reader.node.label}`);
@@ -182,6 +183,7 @@ async function rank(
 	seen: ReadonlyMap<Reader, { fit: Moments; held: Moments }>,
 	options: PruneOptions,
 	context: PassContext,
+	products: RowProducts | undefined,
 ): Promise<Learned> {
 	const count = group.units.length;
 	const layers: SurgeonLayer[] = [];
@@ -196,15 +198,19 @@ async function rank(
 	else if (options.criterion !== 'second-order' || layers.length === 0) {
 		order = await rankByWeights(structure.trace, group, byWeights, context.random.fork(group.name));
 	}
-	if (layers.length === 0) return { group, order: order ?? [], curve: [] };
-	const most = Math.min(count - 1, Math.floor(count * (1 - options.leastShare)));
+	if (layers.length === 0 || !products) return { group, order: order ?? [], curve: [] };
+	const budgeted = options.macsChange < 0 || options.bytesChange < 0;
+	// Wide layers are ranked as far as they are likely to go: each removal takes the square of the width.
+	const share = budgeted ? Math.min(1 - options.leastShare, count > 256 ? 0.75 : 1) : options.ratio;
+	const most = Math.min(count - 1, Math.ceil(count * share));
 	const levels =
 		options.allocation === 'uniform'
 			? []
 			: [...new Set(LEVELS.map((share) => Math.round(share * count)))].filter((n) => n > 0 && n <= most);
 	const probe = Math.min(most, Math.max(1, Math.round(PROBE * count)));
 	const measureAt = options.allocation === 'uniform' ? [] : [...new Set([...levels, probe, most])].sort((a, b) => a - b);
-	const found = removalOrder(layers, count, {
+	const found = await removalOrder(layers, count, {
+		products,
 		most,
 		measureAt,
 		keepWeightsAt: options.allocation === 'sensitivity' ? [probe] : [],
@@ -230,6 +236,7 @@ export function surgeonLayer(structure: Structure, group: Group, reader: Reader,
 		features: layer.features,
 		covariance: scaled(fit),
 		heldCovariance: scaled(held.rows > 1 ? held : fit),
+		rows: fit.rows,
 		means: fit.x.map((sum) => sum / Math.max(1, fit.rows)),
 		unitFeatures: unitFeatures(structure, group, reader),
 	};
@@ -250,37 +257,4 @@ function rankByEnergy(layers: readonly SurgeonLayer[], count: number): number[] 
 		}
 	}
 	return Array.from(scores.keys()).sort((a, b) => (scores[a] as number) - (scores[b] as number) || a - b);
-}
-
-/** Takes a quarter of each group out of a copy, others making up for it, and sees what the outputs do. */
-export async function probeGroups(
-	model: Model,
-	learned: readonly Learned[],
-	readers: readonly Reader[],
-	reference: Reference,
-	samples: Samples,
-	context: PassContext & { readonly compute: Compute },
-): Promise<void> {
-	for (const [i, entry] of learned.entries()) {
-		context.signal?.throwIfAborted();
-		context.progress(0.4 + (0.3 * i) / learned.length, `what the outputs lose with ${entry.group.name}`);
-		const point = entry.curve.find((found) => found.layers);
-		if (!point?.layers) continue;
-		const copy = copyModel(model);
-		let at = 0;
-		for (const consumer of entry.group.consumers) {
-			const reader = readers.find((found) => found.contraction === consumer);
-			const node = reader && copy.nodes.get(reader.node);
-			if (!reader?.layer || !node) continue;
-			const weights = point.layers[at];
-			at += 1;
-			if (!weights) continue;
-			const bias = reader.layer.bias.map((b, o) => b + (weights.biasChange[o] as number));
-			writeLayer(node, reader.layer, weights.weights, bias, reader.kernel);
-		}
-		entry.probe = {
-			removed: point.removed,
-			divergence: await divergenceOf(copy.model, reference, samples, context.compute, context.signal),
-		};
-	}
 }

@@ -4,12 +4,12 @@ import type { Compute } from '../../core/pass/calibration.ts';
 import type { PassContext } from '../../core/pass/pass.ts';
 import { featureRows, layerOutput, outputRows, readLayer, rowCount, writeLayer } from '../../core/refit/layer.ts';
 import { addMoments, type Moments, MomentsReducer, RowProducts } from '../../core/refit/moments.ts';
-import { type Affine, biasFor, ridgeTowards, squaredError } from '../../core/refit/ridge.ts';
+import { type Affine, biasFor, HeldRows, RidgeTowards } from '../../core/refit/ridge.ts';
 import { openRows, type Phase, pickPositions, planPhases, rowsWanted } from '../../core/refit/rows.ts';
 import { LIVE_BYTES, profileTargets, type Samples } from './learn.ts';
 
 /** Strengths of the regularization that are tried, weakest first. */
-const STRENGTHS = [0.001, 0.01, 0.1, 1];
+const STRENGTHS = [0.001, 0.004, 0.016, 0.06, 0.25, 1, 4];
 
 /** A layer to fit anew. */
 export interface Refit {
@@ -110,7 +110,7 @@ async function refitPhase(
 		const [learned, judged] = [await fit.flush(), await held.flush()];
 		if (learned.rows < 8 || judged.rows < 2) continue;
 		const start: Affine = { weights: Float64Array.from(layer.weights), bias: Float64Array.from(layer.bias) };
-		const found = bestFit(learned, judged, start, layer.hasBias);
+		const found = await bestFit(learned, judged, start, layer.hasBias, products);
 		const variance = varianceOf(judged);
 		results.push({
 			node: refit.node,
@@ -125,41 +125,54 @@ async function refitPhase(
 }
 
 /** The strength that is best on held-out rows, then fitted on all rows; no affine map where what was there is best. */
-function bestFit(
+async function bestFit(
 	fit: Moments,
 	held: Moments,
 	start: Affine,
 	withBias: boolean,
-): { before: number; after: number; strength: number; affine?: Affine } {
-	const before = squaredError(held, start);
+	products: RowProducts,
+): Promise<{ before: number; after: number; strength: number; affine?: Affine }> {
+	const judge = new HeldRows(held, start, products);
+	const before = await judge.before();
 	let [after, strength] = [before, 0];
 	if (withBias) {
-		const shifted = squaredError(held, { weights: start.weights, bias: biasFor(fit, start.weights) });
+		const shifted = await judge.error({ weights: start.weights, bias: biasFor(fit, start.weights) });
 		if (shifted < after) [after, strength] = [shifted, Number.POSITIVE_INFINITY];
 	}
-	let worse = 0;
-	// From strong to weak: once the held-out error has grown twice, weaker ones are not tried.
-	for (const tried of STRENGTHS.toReversed()) {
-		const affine = ridgeTowards(fit, start.weights, tried, withBias);
-		if (!affine) continue;
-		const error = squaredError(held, withBias ? affine : { weights: affine.weights, bias: start.bias });
-		if (error < after) [after, strength, worse] = [error, tried, 0];
-		else worse += 1;
-		if (worse > 1) break;
+	const ridge = await RidgeTowards.prepare(fit, start.weights, withBias, products);
+	const tried = new Map<number, number>();
+	const errorAt = async (step: number): Promise<number> => {
+		const known = tried.get(step);
+		const value = STRENGTHS[step];
+		if (known !== undefined || value === undefined) return known ?? Number.POSITIVE_INFINITY;
+		const affine = ridge.solve(value);
+		const error = affine ? await judge.error(withBias ? affine : { weights: affine.weights, bias: start.bias }) : Number.POSITIVE_INFINITY;
+		tried.set(step, error);
+		if (error < after) [after, strength] = [error, value];
+		return error;
+	};
+	// Downhill from the middle: the error over the strength has one valley.
+	let at = STRENGTHS.length >> 1;
+	for (;;) {
+		const here = await errorAt(at);
+		if ((await errorAt(at + 1)) < here) at += 1;
+		else if ((await errorAt(at - 1)) < here) at -= 1;
+		else break;
 	}
 	if (strength === 0) return { before, after, strength };
 	const all = addMoments(fit, held);
 	if (strength === Number.POSITIVE_INFINITY) {
 		return { before, after, strength, affine: { weights: start.weights, bias: biasFor(all, start.weights) } };
 	}
-	const affine = ridgeTowards(all, start.weights, strength, withBias);
+	const affine = (await RidgeTowards.prepare(all, start.weights, withBias, products)).solve(strength);
 	return affine ? { before, after, strength, affine } : { before, after: before, strength: 0 };
 }
 
+/** Mean over rows of the variance of the outputs. */
 function varianceOf(moments: Moments): number {
 	let square = 0;
 	for (const sum of moments.y) square += (sum * sum) / Math.max(1, moments.rows);
-	return Math.max(moments.yy - square, 1e-30);
+	return Math.max((moments.yy - square) / Math.max(1, moments.rows), 1e-30);
 }
 
 function selectColumns(data: Float32Array, rows: number, columns: readonly number[] | undefined): Float32Array {

@@ -1,3 +1,4 @@
+import { feedBytes } from '../../core/calibrate/join.ts';
 import type { Model } from '../../core/ir/model.ts';
 import type { CalibrationSet } from '../../core/pass/calibration.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
@@ -6,13 +7,15 @@ import { cutModel, keptIndices, remainingAfter } from '../../core/structure/cut.
 import { findStructure, type Group, type Structure } from '../../core/structure/groups.ts';
 import { budgetOf, solvedCounts, uniformCounts } from './budget.ts';
 import { copyModel } from './copy.ts';
-import { divergenceOf, type Learned, learnGroups, probeGroups, referenceOutputs, type Samples } from './learn.ts';
+import { divergenceOf, type Learned, learnGroups, referenceOutputs, type Samples } from './learn.ts';
 import type { PruneOptions } from './options.ts';
+import { probeGroups } from './probe.ts';
 import { type Reader, readersOf } from './readers.ts';
 import { type Refit, type RefitResult, refitLayers } from './recover.ts';
 
-/** Examples with their variations, at most. */
-const MOST_EXAMPLES = 220;
+/** Examples with their variations, at most, and the memory that their inputs may take. */
+const MOST_EXAMPLES = 1500;
+const INPUT_BYTES = 120_000_000;
 
 /** Groups that the options let be cut. */
 export function eligibleGroups(structure: Structure, options: PruneOptions): Group[] {
@@ -45,7 +48,8 @@ export async function divide(calibration: CalibrationSet, options: PruneOptions,
 	const base = calibration.n;
 	const first = base > 0 ? await calibration.example(0, signal) : undefined;
 	const varies = options.augment && first !== undefined && pictureInput(first.feeds) !== undefined;
-	const variations = varies ? Math.max(1, Math.min(4, Math.floor(MOST_EXAMPLES / base))) : 1;
+	const most = Math.max(base, Math.min(MOST_EXAMPLES, Math.floor(INPUT_BYTES / Math.max(1, feedBytes(first?.feeds ?? {})))));
+	const variations = varies ? Math.max(1, Math.min(16, Math.round(most / base))) : 1;
 	const stride = Math.max(2, Math.round(1 / options.heldOut));
 	const isHeld = (index: number): boolean => index % stride === stride - 1 || (base < stride && index === base - 1);
 	const indices = Array.from({ length: base }, (_, i) => i);
@@ -54,7 +58,7 @@ export async function divide(calibration: CalibrationSet, options: PruneOptions,
 		calibration: remembered(varied(calibration, variations)),
 		fit: indices.filter((index) => !isHeld(index)),
 		held: indices.filter(isHeld),
-		all: all.slice(0, Math.max(base, MOST_EXAMPLES)),
+		all: all.slice(0, most),
 	};
 }
 

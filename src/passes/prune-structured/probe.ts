@@ -1,0 +1,144 @@
+import { extractModel } from '../../core/calibrate/extract.ts';
+import { StagedRun } from '../../core/calibrate/stages.ts';
+import type { Node, Value } from '../../core/ir/graph.ts';
+import type { Model } from '../../core/ir/model.ts';
+import type { TensorData } from '../../core/ir/tensor-data.ts';
+import { tensorType } from '../../core/ir/type.ts';
+import type { Compute } from '../../core/pass/calibration.ts';
+import type { PassContext } from '../../core/pass/pass.ts';
+import { divergence } from '../../core/refit/divergence.ts';
+import { writeLayer } from '../../core/refit/layer.ts';
+import type { ErrorPoint } from '../../core/structure/surgeon.ts';
+import { copyModel } from './copy.ts';
+import { divergenceOf, type Learned, type Reference, type Samples } from './learn.ts';
+import type { Reader } from './readers.ts';
+
+/**
+ * Takes a part of each group out on trial, others making up for it, and sees what the outputs do. Only the part of the model behind the
+ * group's first reader runs again; what it reads is computed once, as the groups are walked in the model's order.
+ */
+export async function probeGroups(
+	model: Model,
+	learned: readonly Learned[],
+	readers: readonly Reader[],
+	reference: Reference,
+	samples: Samples,
+	context: PassContext & { readonly compute: Compute },
+): Promise<void> {
+	const { compute, signal } = context;
+	const position = new Map([...model.graph.nodes()].map((node, i) => [node, i]));
+	const readersOf = (entry: Learned): Reader[] =>
+		entry.group.consumers.flatMap((consumer) => readers.find((reader) => reader.contraction === consumer) ?? []);
+	const first = (entry: Learned): number => Math.min(...readersOf(entry).map((reader) => position.get(reader.node) ?? -1));
+	const ordered = [...learned].sort((a, b) => first(a) - first(b));
+	const inMain = readers.every((reader) => reader.node.graph === model.graph);
+	const staged = inMain
+		? new StagedRun(model, model.graph.outputs, { compute, calibration: samples.calibration, indices: samples.held, signal })
+		: undefined;
+	await staged?.start();
+	for (const [i, entry] of ordered.entries()) {
+		signal?.throwIfAborted();
+		context.progress(0.4 + (0.3 * i) / learned.length, `what the outputs lose with ${entry.group.name}`);
+		const point = entry.curve.find((found) => found.layers);
+		if (!point?.layers) continue;
+		const own = readersOf(entry);
+		let lost: number;
+		if (staged) lost = await behind(model, own, point, staged, reference, samples, compute, signal);
+		else {
+			const copy = copyModel(model);
+			applyTrial(own, point, (node) => copy.nodes.get(node));
+			lost = await divergenceOf(copy.model, reference, samples, compute, signal);
+		}
+		entry.probe = { removed: point.removed, divergence: lost };
+	}
+}
+
+/** Gives copies of the readers the weights that make up for what is gone. */
+function applyTrial(readers: readonly Reader[], point: ErrorPoint, copyOf: (node: Node) => Node | undefined): void {
+	let at = 0;
+	for (const reader of readers) {
+		const node = copyOf(reader.node);
+		if (!reader.layer || !node) continue;
+		const trial = point.layers?.[at];
+		at += 1;
+		if (!trial) continue;
+		const bias = reader.layer.bias.map((b, o) => b + (trial.biasChange[o] as number));
+		writeLayer(node, reader.layer, trial.weights, bias, reader.kernel);
+	}
+}
+
+/** Runs what comes after the readers with other weights. */
+async function behind(
+	model: Model,
+	readers: readonly Reader[],
+	point: ErrorPoint,
+	staged: StagedRun,
+	reference: Reference,
+	samples: Samples,
+	compute: Compute,
+	signal: AbortSignal | undefined,
+): Promise<number> {
+	const after = new Set<Node>();
+	const made = new Set<Value>();
+	const starts = new Set(readers.map((reader) => reader.node));
+	const inputs = new Set<Value>();
+	for (const node of model.graph.nodes()) {
+		if (!starts.has(node) && !node.inputs.some((input) => input && made.has(input)) && node.subgraphs.length === 0) continue;
+		after.add(node);
+		for (const output of node.outputs) if (output) made.add(output);
+	}
+	// Constants that nodes of the part compute for themselves belong to it; everything else comes in from before.
+	const stack = [...after].flatMap((node) => node.inputs.filter((input) => input !== null && !made.has(input)));
+	const before = new Set<Node>();
+	for (let value = stack.pop(); value !== undefined; value = stack.pop()) {
+		if (!value || value.initializer) continue;
+		const { producer } = value;
+		if (!producer || !isConstant(value)) inputs.add(value);
+		else if (!before.has(producer)) {
+			before.add(producer);
+			stack.push(...producer.inputs.filter((input) => input !== null));
+		}
+	}
+	const order = new Map([...model.graph.nodes()].map((node, i) => [node, i]));
+	const sorted = [...inputs].sort((a, b) => (order.get(a.producer as Node) ?? -1) - (order.get(b.producer as Node) ?? -1));
+	const fed = new Map<Value, TensorData[]>();
+	for (const value of sorted) {
+		const tensors: TensorData[] = [];
+		await staged.advance(value, (data) => void tensors.push(data));
+		fed.set(value, tensors);
+	}
+	const nodes = [...model.graph.nodes()].filter((node) => after.has(node) || before.has(node));
+	const outputs = model.graph.outputs.filter((value) => made.has(value));
+	const extracted = extractModel(model, nodes, sorted, outputs, (value) => {
+		const tensor = fed.get(value)?.[0];
+		return tensorType(tensor?.dtype ?? 'float32', tensor ? tensor.dims.map(() => null) : null);
+	});
+	const copies = [...extracted.model.graph.nodes()];
+	applyTrial(readers, point, (node) => copies[nodes.indexOf(node)]);
+	const session = await compute.load(extracted.model, { graphOptimization: 'all' });
+	let total = 0;
+	try {
+		for (const [example] of samples.held.entries()) {
+			signal?.throwIfAborted();
+			const feeds: Record<string, TensorData> = {};
+			for (const [value, name] of extracted.inputs) feeds[name] = fed.get(value)?.[example] as TensorData;
+			const results = await session.run(feeds);
+			const variant: Record<string, TensorData> = { ...reference.outputs[example] };
+			for (const value of outputs) variant[value.name] = results[extracted.outputs.get(value) ?? ''] as TensorData;
+			total += divergence(reference.kinds, reference.outputs[example] ?? {}, variant);
+		}
+	} finally {
+		await session.release();
+	}
+	return total / Math.max(1, samples.held.length);
+}
+
+function isConstant(value: Value, depth = 0): boolean {
+	if (value.initializer) return true;
+	const node = value.producer;
+	if (!node || depth > 16 || value.isGraphInput) return false;
+	if (node.op === 'Constant') return true;
+	return (
+		node.inputs.length > 0 && node.subgraphs.length === 0 && node.inputs.every((input) => input === null || isConstant(input, depth + 1))
+	);
+}
