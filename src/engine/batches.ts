@@ -26,35 +26,33 @@ export interface RunExamplesOptions {
  */
 export async function* runExamples(options: RunExamplesOptions): AsyncIterableIterator<ExampleResult> {
 	const { session, examples, indices, signal } = options;
-	const load = async (index: number): Promise<Example> => {
-		signal?.throwIfAborted();
-		return examples.example(index, signal);
-	};
 	let at = 0;
-	const alone = async (index: number): Promise<ExampleResult> => {
-		const example = await load(index);
-		return { index, example, outputs: await session.run(example.feeds) };
+	const ahead = new ReadAhead(examples, indices, signal);
+	const alone = async (position: number): Promise<ExampleResult> => {
+		const example = await ahead.take(position);
+		return { index: indices[position] as number, example, outputs: await session.run(example.feeds) };
 	};
 	const { batchAxes } = examples;
 	let joining: Joining | undefined;
 	if (batchAxes && (options.batch ?? 16) > 1 && indices.length > 4) {
-		const first = await alone(indices[0] as number);
+		const first = await alone(0);
 		yield first;
-		const second = await alone(indices[1] as number);
+		const second = await alone(1);
 		yield second;
 		at = 2;
 		joining = await tryJoining(session, [first, second], batchAxes);
 	}
 	if (!joining || !batchAxes) {
-		for (; at < indices.length; at++) yield await alone(indices[at] as number);
+		for (; at < indices.length; at++) yield await alone(at);
 		return;
 	}
 	const read = async (from: number, size: number): Promise<Example[]> => {
 		const batch: Example[] = [];
-		for (const index of indices.slice(from, from + size)) batch.push(await load(index));
+		for (let position = from; position < Math.min(from + size, indices.length); position++) batch.push(await ahead.take(position));
 		return batch;
 	};
 	const size = Math.max(1, Math.min(options.batch ?? 16, Math.floor((options.batchBytes ?? 8_000_000) / joining.bytes)));
+	ahead.depth = size;
 	while (at < indices.length) {
 		const batch = await read(at, size);
 		const groups = sameShapes(batch);
@@ -71,6 +69,39 @@ export async function* runExamples(options: RunExamplesOptions): AsyncIterableIt
 			offset += group.length;
 		}
 		at += batch.length;
+	}
+}
+
+/**
+ * Examples are asked for before they are needed: where they are read or decoded in another worker, that goes on while the session runs. At
+ * most `depth` are held beyond the one that is taken.
+ */
+class ReadAhead {
+	depth = 4;
+	readonly #examples: Examples;
+	readonly #indices: readonly number[];
+	readonly #signal: AbortSignal | undefined;
+	readonly #pending = new Map<number, Promise<Example>>();
+
+	constructor(examples: Examples, indices: readonly number[], signal: AbortSignal | undefined) {
+		this.#examples = examples;
+		this.#indices = indices;
+		this.#signal = signal;
+	}
+
+	/** The example at a position of the indices; positions are taken in order. Throws what reading it throws, and the signal's reason. */
+	async take(position: number): Promise<Example> {
+		this.#signal?.throwIfAborted();
+		for (let i = position; i <= Math.min(position + this.depth, this.#indices.length - 1); i++) {
+			if (this.#pending.has(i)) continue;
+			const reading = (async () => this.#examples.example(this.#indices[i] as number, this.#signal))();
+			// Told when it is taken, not before.
+			reading.catch(() => {});
+			this.#pending.set(i, reading);
+		}
+		const example = this.#pending.get(position) as Promise<Example>;
+		this.#pending.delete(position);
+		return example;
 	}
 }
 

@@ -35,12 +35,13 @@ const maxRecipeBytes = 4 * 1024 * 1024;
 
 async function sniff({ files }: Args<'sniff'>): Result<'sniff'> {
 	const found: SniffedFile[] = [];
+	const labels: number[] = [];
 	for (const { name, blob } of files) {
 		if (await holdsStudy(blob)) {
 			found.push({ kind: 'study' });
 			continue;
 		}
-		const { role, message } = await sniffBytes(blobSource(blob), name);
+		const { kind, role, message } = await sniffBytes(blobSource(blob), name);
 		switch (role) {
 			case 'model':
 				found.push({ kind: 'model' });
@@ -55,9 +56,12 @@ async function sniff({ files }: Args<'sniff'>): Result<'sniff'> {
 				found.push({ kind: 'external', message });
 				break;
 			case 'none':
+				if (kind === 'json') labels.push(found.length);
 				found.push({ kind: 'wrong', message });
 		}
 	}
+	// JSON beside examples may hold their labels; alone it is nothing.
+	if (found.some((entry) => entry.kind === 'inputs')) for (const index of labels) found[index] = { kind: 'inputs' };
 	return found;
 }
 

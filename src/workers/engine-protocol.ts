@@ -1,5 +1,6 @@
 import type { Note } from '../core/pass/pass.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
+import type { DataSettings } from '../core/study/data-settings.ts';
 import type { DatasetFacts, Evaluation, Hash, Run, Target } from '../core/study/study.ts';
 import type { Outputs } from '../engine/outputs.ts';
 import type { Feeds } from '../engine/port.ts';
@@ -7,7 +8,13 @@ import type { ModelFiles, NamedBlob } from './protocol.ts';
 
 /** Inputs that models are run on. */
 export type InputsRef =
-	| { readonly kind: 'files'; readonly files: readonly NamedBlob[]; readonly sample: boolean }
+	| {
+			readonly kind: 'files';
+			readonly files: readonly NamedBlob[];
+			readonly sample: boolean;
+			/** What a person chose about the data; the rest is found. */
+			readonly settings?: DataSettings;
+	  }
 	/** Made from the model's inputs and the seed. */
 	| { readonly kind: 'synthetic'; readonly seed: number };
 

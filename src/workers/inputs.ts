@@ -1,14 +1,12 @@
-import { blobSource } from '../core/bytes/source.ts';
 import { externalLocations } from '../core/onnx/external.ts';
 import { inferTypes } from '../core/onnx/infer.ts';
 import { estimateRunBytes } from '../core/onnx/memory.ts';
 import type { Dataset, DataTarget, Trial } from '../data/dataset.ts';
 import { idLimits } from '../data/id-limits.ts';
-import { openDataset } from '../data/open.ts';
 import { syntheticDataset } from '../data/synthetic.ts';
-import { decodePicture } from '../data/web/codecs.ts';
 import { type Engine, EngineError, type ModelBytes, type Session } from '../engine/port.ts';
 import { createWebEngine } from '../engine/web/index.ts';
+import { openRemotely, type RemoteDataset } from './data-client.ts';
 import type { EngineSubject } from './engine-protocol.ts';
 import type { ModelFiles } from './protocol.ts';
 import type { Call } from './serve.ts';
@@ -18,10 +16,17 @@ const syntheticExamples = 16;
 
 let engine: Promise<Engine> | undefined;
 /** The inputs of the last call: opening them (preprocessing found by trying) is not repeated for each variant. */
-let opened: { readonly key: string; readonly dataset: Promise<Dataset> } | undefined;
+let opened: { readonly key: string; readonly dataset: Promise<Dataset | RemoteDataset> } | undefined;
 
 /** Other files may have the same names and sizes: what is asked for next is opened anew. */
 export function forgetInputs(): void {
+	// Whoever still reads it is told that it was closed; its worker gives its memory back.
+	opened?.dataset.then(
+		(dataset) => {
+			if ('close' in dataset) dataset.close();
+		},
+		() => {},
+	);
 	opened = undefined;
 }
 
@@ -53,7 +58,8 @@ function baseName(name: string): string {
 /** Names of the inputs as they tell one set from another within a study; the dataset's hash decides where it is known. */
 export function inputsKey({ modelHash, inputs, maxExamples }: Omit<EngineSubject, 'target'>): string {
 	const files = inputs.kind === 'files' ? inputs.files.map(({ name, blob }) => `${name}:${blob.size}`) : [`seed ${inputs.seed}`];
-	return JSON.stringify([modelHash, maxExamples, ...files]);
+	const settings = inputs.kind === 'files' ? (inputs.settings ?? null) : null;
+	return JSON.stringify([modelHash, maxExamples, settings, ...files]);
 }
 
 /** A tab that is killed for lack of memory takes everything with it that was not stored yet: better a word before. */
@@ -68,7 +74,7 @@ function refuseHuge(neededBytes: number, budgetBytes: number): void {
 	);
 }
 
-async function openInputs(subject: Omit<EngineSubject, 'target'>, call: Call): Promise<Dataset> {
+async function openInputs(subject: Omit<EngineSubject, 'target'>, call: Call): Promise<Dataset | RemoteDataset> {
 	const { inputs, original, maxExamples } = subject;
 	const model = await openModel(original);
 	refuseHuge(estimateRunBytes(model, await inferTypes(model)), subject.memoryBudgetBytes);
@@ -80,17 +86,15 @@ async function openInputs(subject: Omit<EngineSubject, 'target'>, call: Call): P
 		if (inputs.kind === 'synthetic') {
 			return await syntheticDataset(target, { seed: inputs.seed, n: Math.min(syntheticExamples, maxExamples), trial });
 		}
-		return await openDataset(
-			inputs.files.map(({ name, blob }) => ({ name, source: blobSource(blob) })),
+		return await openRemotely({
+			files: inputs.files,
 			target,
-			{
-				decode: decodePicture,
-				limit: maxExamples,
-				trial,
-				sample: inputs.sample,
-				onProgress: (fraction) => call.progress(fraction, 'Reading the inputs'),
-			},
-		);
+			limit: maxExamples,
+			sample: inputs.sample,
+			settings: inputs.settings,
+			trial,
+			onProgress: (fraction) => call.progress(fraction, 'Reading the inputs'),
+		});
 	} finally {
 		await session.release();
 	}
@@ -100,6 +104,7 @@ async function openInputs(subject: Omit<EngineSubject, 'target'>, call: Call): P
 export function datasetOf(subject: EngineSubject, call: Call): Promise<Dataset> {
 	const key = inputsKey(subject);
 	if (opened?.key !== key) {
+		forgetInputs();
 		const dataset = openInputs(subject, call);
 		opened = { key, dataset };
 		// A failed opening is tried again by the next call.

@@ -12,7 +12,7 @@ export function sniffText(head: Uint8Array, more: boolean, name: string): FileKi
 	if (isOnnxText(start)) return 'onnx-text';
 	if (start.startsWith('<')) return sniffXml(start);
 	if (/^7767517\s/.test(start)) return 'ncnn-param';
-	if (start.startsWith('{') || start.startsWith('[')) return sniffJson(start);
+	if (start.startsWith('{') || start.startsWith('[')) return sniffJson(start, name);
 	if (/^\s*(ir_version|graph|opset_import|producer_name)\s*[:{]/m.test(text)) return 'textproto';
 	if (/^(import |from |def |class |#!.*python)/m.test(start) && name.endsWith('.py')) return 'python';
 	if (name.endsWith('.csv') || name.endsWith('.tsv')) return 'csv';
@@ -39,7 +39,9 @@ function sniffXml(start: string): FileKind {
 	return /<\?xml|<\/?[A-Za-z]/.test(start) ? 'xml' : 'text';
 }
 
-function sniffJson(start: string): FileKind {
+function sniffJson(start: string, name: string): FileKind {
+	if (/(^|[./\\_-])tokenizer\.json$/i.test(name) || /^\{\s*"version"[^{]*"(truncation|padding|added_tokens)"/.test(start))
+		return 'tokenizer';
 	if (/"modelTopology"|"weightsManifest"/.test(start)) return 'tfjs';
 	if (/"tokenizer_class"|"model_type"|"architectures"|"added_tokens"/.test(start)) return 'hf-config';
 	if (/^\{\s*"(v|pare|kind)"\s*:|"steps"\s*:\s*\[|"variants"\s*:\s*\[/.test(start)) return 'document';

@@ -73,6 +73,7 @@ const cases: readonly Case[] = [
 	['svg', 'drawing.svg', text('<svg width="1" height="1"></svg>')],
 	['json', 'other.json', text('{"hello": [1, 2, 3]}')],
 	['document', 'recipe.json', text('{"v": 1, "seed": 0, "steps": [{"pass": "float16", "options": {}}]}')],
+	['tokenizer', 'minilm.tokenizer.json', text('{"version":"1.0","truncation":null,"added_tokens":[]}')],
 	['hf-config', 'config.json', text('{"architectures": ["BertModel"], "model_type": "bert"}')],
 	['tfjs', 'model.json', text('{"format": "graph-model", "modelTopology": {}, "weightsManifest": []}')],
 	['pytorch', 'model.pt', zip('archive/data.pkl', 'archive/version', 'archive/data/0')],

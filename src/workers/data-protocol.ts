@@ -1,0 +1,30 @@
+import type { DataSettings } from '../core/study/data-settings.ts';
+import type { Failure } from '../core/study/study.ts';
+import type { Dataset, DataTarget } from '../data/dataset.ts';
+import type { NamedBlob } from './protocol.ts';
+
+/** What the worker that reads data is asked, in order; answers come in any order, by id. */
+export type DataRequest =
+	| {
+			readonly id: number;
+			readonly ask: 'open';
+			readonly files: readonly NamedBlob[];
+			readonly target: DataTarget;
+			readonly limit: number;
+			readonly sample: boolean;
+			readonly settings: DataSettings;
+	  }
+	| { readonly id: number; readonly ask: 'example' | 'preview'; readonly index: number }
+	| { readonly id: number; readonly ask: 'facts' }
+	/** What the model said to feeds that the worker wanted tried. */
+	| { readonly id: number; readonly ask: 'tried'; readonly outputs?: Record<string, unknown>; readonly failure?: Failure };
+
+/** A set as far as it can be told in one message. */
+export type OpenedData = Pick<Dataset, 'n' | 'facts' | 'evidence' | 'batchAxes' | 'classNames'> & { readonly previews: boolean };
+
+export type DataReply =
+	| { readonly id: number; readonly kind: 'value'; readonly value: unknown }
+	| { readonly id: number; readonly kind: 'failure'; readonly failure: Failure; readonly dataError: boolean }
+	| { readonly id: number; readonly kind: 'progress'; readonly fraction: number }
+	/** Run the model on these and answer with `tried` and this id. */
+	| { readonly id: number; readonly kind: 'try'; readonly feeds: Record<string, unknown> };

@@ -1,0 +1,85 @@
+import { blobSource } from '../core/bytes/source.ts';
+import type { Dataset, Trial } from '../data/dataset.ts';
+import { DataError } from '../data/errors.ts';
+import { openDataset } from '../data/open.ts';
+import { decodePicture } from '../data/web/codecs.ts';
+import type { DataReply, DataRequest, OpenedData } from './data-protocol.ts';
+import { toFailure } from './failure.ts';
+
+// Reads, unpacks, decodes and prepares examples beside the worker that runs the model: both go on at the same time.
+
+let dataset: Dataset | undefined;
+let nextTrial = 1;
+const trials = new Map<number, { resolve(outputs: Awaited<ReturnType<Trial>>): void; reject(error: Error): void }>();
+const progressMs = 100;
+
+const reply = (message: DataReply): void => self.postMessage(message);
+
+/** The model lives in the other worker. */
+const trial: Trial = (feeds) =>
+	new Promise((resolve, reject) => {
+		const id = nextTrial;
+		nextTrial += 1;
+		trials.set(id, { resolve, reject });
+		reply({ id, kind: 'try', feeds: { ...feeds } });
+	});
+
+function opened(): Dataset {
+	if (!dataset) throw new Error('no data set is open');
+	return dataset;
+}
+
+async function answer(request: Exclude<DataRequest, { ask: 'tried' }>): Promise<unknown> {
+	switch (request.ask) {
+		case 'open': {
+			let shownAt = 0;
+			dataset = await openDataset(
+				request.files.map(({ name, blob }) => ({ name, source: blobSource(blob) })),
+				request.target,
+				{
+					decode: decodePicture,
+					limit: request.limit,
+					sample: request.sample,
+					settings: request.settings,
+					trial,
+					onProgress: (fraction) => {
+						const now = performance.now();
+						if (now - shownAt < progressMs) return;
+						shownAt = now;
+						reply({ id: request.id, kind: 'progress', fraction });
+					},
+				},
+			);
+			const { n, facts, evidence, batchAxes, classNames, preview } = dataset;
+			return {
+				n,
+				facts,
+				evidence,
+				...(batchAxes && { batchAxes }),
+				...(classNames && { classNames }),
+				previews: preview !== undefined,
+			} satisfies OpenedData;
+		}
+		case 'example':
+			return opened().example(request.index);
+		case 'preview':
+			return opened().preview?.(request.index);
+		default:
+			return opened().exampleFacts();
+	}
+}
+
+self.addEventListener('message', ({ data }: MessageEvent<DataRequest>) => {
+	if (data.ask === 'tried') {
+		const waiting = trials.get(data.id);
+		trials.delete(data.id);
+		if (data.failure) waiting?.reject(new Error(data.failure.message));
+		else waiting?.resolve((data.outputs ?? {}) as Awaited<ReturnType<Trial>>);
+		return;
+	}
+	const { id } = data;
+	answer(data).then(
+		(value) => reply({ id, kind: 'value', value }),
+		(error: unknown) => reply({ id, kind: 'failure', failure: toFailure(error), dataError: error instanceof DataError }),
+	);
+});
