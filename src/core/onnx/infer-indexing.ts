@@ -1,5 +1,16 @@
 import type { Dim } from '../ir/type.ts';
-import { addDims, ceilDivideDims, counted, fromFront, largerDim, numeric, smallerDim, subtractDims, unknownDims } from './infer-dims.ts';
+import {
+	addDims,
+	ceilDivideDims,
+	counted,
+	fromFront,
+	isNonNegativeDim,
+	largerDim,
+	numeric,
+	smallerDim,
+	subtractDims,
+	unknownDims,
+} from './infer-dims.ts';
 import { MOST_ELEMENTS } from './infer-generators.ts';
 import { each, type InferRule, shaped } from './infer-rules.ts';
 
@@ -45,28 +56,29 @@ const slice: InferRule = (context) => {
 	const shape = context.shape(0);
 	if (!shape) return [];
 	const rank = shape.length;
-	const starts = context.intsOr('starts', 1);
-	const ends = context.intsOr('ends', 2);
-	const axes = context.ints('axes') ?? (context.has(3) ? context.numbers(3) : starts?.map((_, index) => index));
-	const steps = context.has(4) ? context.numbers(4) : starts?.map(() => 1);
+	const starts: readonly Dim[] | undefined = context.ints('starts') ?? context.elements(1);
+	const ends: readonly Dim[] | undefined = context.ints('ends') ?? context.elements(2);
+	const axes = context.ints('axes') ?? (context.has(3) ? context.numbers(3) : (starts ?? ends)?.map((_, index) => index));
+	const steps = context.has(4) ? context.numbers(4) : axes?.map(() => 1);
 	if (!axes) return shaped(unknownDims(rank));
 	const touched = new Set(axes.map((axis) => fromFront(axis, rank)));
-	if (!starts || !ends || !steps) {
-		return shaped(shape.map((dim, axis) => (touched.has(axis) ? null : dim)));
-	}
-	const slices = axes.map((axis, index): Slice => {
-		return { axis: fromFront(axis, rank), start: starts[index] ?? 0, end: ends[index] ?? 0, step: steps[index] ?? 1 };
-	});
+	if (!steps) return shaped(shape.map((dim, axis) => (touched.has(axis) ? null : dim)));
 	const out: Dim[] = [...shape];
-	for (const { axis, start, end, step } of slices) {
-		const length = out[axis] ?? null;
-		const whole = start === 0 && step === 1 && isToTheEnd(end);
-		if (typeof length === 'number') out[axis] = step === 0 ? null : sliced(length, start, end, step);
-		else if (!whole) out[axis] = length === null || step < 1 ? null : slicedSymbol(length, start, end, step);
+	for (const [index, given] of axes.entries()) {
+		const axis = fromFront(given, rank);
+		const [length = null, start = null, end = null, step = 1] = [out[axis], starts?.[index], ends?.[index], steps[index]];
+		if (typeof length === 'number' && typeof start === 'number' && typeof end === 'number') {
+			out[axis] = step === 0 ? null : sliced(length, start, end, step);
+		} else out[axis] = slicedSymbol(length, start, end, step);
 	}
 	const elements = context.elements(0);
 	const dims = numeric(shape);
-	return shaped(out, elements && dims && slices.every(({ step }) => step !== 0) ? slicedElements(elements, dims, slices) : undefined);
+	const [first, last] = [numeric(starts), numeric(ends)];
+	if (!elements || !dims || !first || !last || steps.includes(0)) return shaped(out);
+	const slices = axes.map((axis, index): Slice => {
+		return { axis: fromFront(axis, rank), start: first[index] ?? 0, end: last[index] ?? 0, step: steps[index] ?? 1 };
+	});
+	return shaped(out, slicedElements(elements, dims, slices));
 };
 
 /** "To the end", as exporters write it: the largest number of 32 or 64 bits. */
@@ -74,11 +86,16 @@ function isToTheEnd(end: number): boolean {
 	return end === Number.MAX_SAFE_INTEGER || end === 2147483647;
 }
 
-/** As sliced, for a length that is a formula and steps forwards. */
-function slicedSymbol(length: string, start: number, end: number, step: number): Dim {
-	const bound = (at: number): Dim => (at < 0 ? largerDim(addDims(length, at), 0) : smallerDim(at, length));
-	const last = isToTheEnd(end) ? length : bound(end);
-	const span = subtractDims(last, bound(start));
+/** As sliced, for lengths and bounds that are formulas, steps forwards. null where a bound may lie on either side of the end. */
+function slicedSymbol(length: Dim, start: Dim, end: Dim, step: number): Dim {
+	const toTheEnd = typeof end === 'number' && isToTheEnd(end);
+	if (start === 0 && step === 1 && (toTheEnd || end === length)) return length;
+	if (length === null || step < 1) return null;
+	const bound = (at: Dim): Dim => {
+		if (typeof at === 'number') return at < 0 ? largerDim(addDims(length, at), 0) : smallerDim(at, length);
+		return isNonNegativeDim(at) ? smallerDim(at, length) : null;
+	};
+	const span = subtractDims(toTheEnd ? length : bound(end), bound(start));
 	return largerDim(ceilDivideDims(span, step), 0);
 }
 

@@ -31,7 +31,7 @@ const HIGHEST_RANK = 256;
  * Operators without a rule give values of unknown shape; nothing throws on strange graphs. The model is not changed.
  */
 export async function inferTypes(model: Model, options: InferOptions = {}): Promise<InferredTypes> {
-	const inference = new Inference(model, options.nameUnknown === true);
+	const inference = new Inference(model, options);
 	await inference.run();
 	return inference;
 }
@@ -42,6 +42,11 @@ export interface InferOptions {
 	 * default false: such dimensions are null.
 	 */
 	readonly nameUnknown?: boolean;
+	/**
+	 * What rewriting may rely on: types that the file states for computed values only fill in what operators leave open, and stored
+	 * tensors that a caller may override are no constants. default false.
+	 */
+	readonly strict?: boolean;
 }
 
 /** Where a node stands: what its operators mean, and what the attributes of a function call are. */
@@ -65,11 +70,13 @@ class Inference implements InferredTypes {
 	#reads = 0;
 	#calledNodes = 0;
 	readonly #nameUnknown: boolean;
+	readonly #strict: boolean;
 	#names = 0;
 
-	constructor(model: Model, nameUnknown: boolean) {
+	constructor(model: Model, options: InferOptions) {
 		this.#model = model;
-		this.#nameUnknown = nameUnknown;
+		this.#nameUnknown = options.nameUnknown === true;
+		this.#strict = options.strict === true;
 		for (const fn of model.functions) this.#functions.set(`${fn.domain}:${fn.name}:${fn.overload}`, fn);
 	}
 
@@ -103,7 +110,8 @@ class Inference implements InferredTypes {
 			for (const [index, output] of node.outputs.entries()) {
 				const result = results[index];
 				if (!output) continue;
-				const merged = this.#named(merge(statedType(output), withinRank(result?.type)));
+				const [stated, inferred] = [statedType(output), withinRank(result?.type)];
+				const merged = this.#named(this.#strict ? merge(inferred, stated) : merge(stated, inferred));
 				// A body that is walked again forgets what the call before said.
 				if (merged) this.#types.set(output, merged);
 				else this.#types.delete(output);
@@ -224,12 +232,17 @@ class Inference implements InferredTypes {
 		if (!value || this.#elements.has(value)) return false;
 		const dtype = this.#dtypeOf(value);
 		if (floats ? dtype !== 'float32' : dtype !== 'int64' && dtype !== 'int32' && dtype !== 'bool') return false;
-		const tensor = storedTensor(value);
+		const tensor = this.#stored(value);
 		return tensor !== undefined && elementCount(tensor.dims) <= MOST_ELEMENTS;
 	}
 
+	/** Overridable weights count as constants unless asked otherwise: the shapes of the model as it stands are asked for. */
+	#stored(value: Value): TensorRef | undefined {
+		return constantOf(value, this.#strict ? this.#model.irVersion : 3);
+	}
+
 	async #read(value: Value): Promise<void> {
-		const tensor = storedTensor(value);
+		const tensor = this.#stored(value);
 		if (!tensor || this.#reads >= MOST_READS) return;
 		this.#reads += 1;
 		const elements = await readNumbers(tensor);
@@ -246,18 +259,13 @@ class Inference implements InferredTypes {
 	}
 }
 
-/** Overridable weights count as constants here: the shapes of the model as it stands are asked for. */
-function storedTensor(value: Value): TensorRef | undefined {
-	return constantOf(value, 3);
-}
-
 /** Operators that work out sizes with floats. */
 const FLOAT_READERS: ReadonlySet<string> = new Set(['Resize', 'Upsample', 'Range', 'OneHot']);
 
 async function readNumbers(tensor: TensorRef): Promise<number[] | undefined> {
-	let bytes: Uint8Array;
+	let bytes: Uint8Array<ArrayBuffer>;
 	try {
-		bytes = (await tensor.bytes()).slice();
+		bytes = new Uint8Array(await tensor.bytes());
 	} catch {
 		// A weight file that is not there yet, or is damaged: the shape stays unknown, and reading the weight says why.
 		return undefined;

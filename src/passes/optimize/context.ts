@@ -49,7 +49,7 @@ export class OptimizeContext implements SweepContext {
 
 	/** Works types out anew from the graph as it stands. */
 	async infer(): Promise<void> {
-		this.#inferred = await inferTypes(this.model, { nameUnknown: true });
+		this.#inferred = await inferTypes(this.model, { nameUnknown: true, strict: true });
 		this.#given.clear();
 	}
 

@@ -9,7 +9,8 @@ import { decodeFloat16 } from '../../core/numeric/float16.ts';
 export async function readNumbers(tensor: TensorRef, signal?: AbortSignal): Promise<readonly number[] | undefined> {
 	let bytes: Uint8Array<ArrayBuffer>;
 	try {
-		bytes = (await tensor.bytes(signal)).slice();
+		// A copy, whatever kind of view it is: some give slices that share the file's buffer.
+		bytes = new Uint8Array(await tensor.bytes(signal));
 	} catch (error) {
 		if (signal?.aborted) throw error;
 		return undefined;

@@ -3,11 +3,11 @@ import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import { OptimizeContext } from './context.ts';
 import { type DriverOptions, type DriverResult, optimizeGraph, type Phase } from './driver.ts';
 import type { OptimizeOptions } from './options.ts';
-import { cleanRules, cleanSweeps, foldSweeps, fusionRules, inlineSweeps } from './rules/index.ts';
+import { cleanRules, cleanSweeps, foldRules, foldSweeps, fusionRules, inlineSweeps } from './rules/index.ts';
 
 /** Every rule and sweep by id. */
 export function ruleIds(): string[] {
-	return [...inlineSweeps, ...foldSweeps, ...cleanSweeps, ...cleanRules, ...fusionRules].map((rule) => rule.id);
+	return [...inlineSweeps, ...foldSweeps, ...cleanSweeps, ...cleanRules, ...foldRules, ...fusionRules].map((rule) => rule.id);
 }
 
 /** First the graph is cleaned alone, so that fusions meet clean patterns; then both together, until nothing is left to do. */
@@ -16,7 +16,7 @@ export function phasesOf(options: OptimizeOptions): Phase[] {
 	const chosen = <T extends { readonly id: string }>(on: boolean, list: readonly T[]): T[] =>
 		on ? list.filter(({ id }) => !off.has(id)) : [];
 	const sweeps = [...chosen(options.inline, inlineSweeps), ...chosen(options.fold, foldSweeps), ...chosen(options.clean, cleanSweeps)];
-	const rules = chosen(options.clean, cleanRules);
+	const rules = [...chosen(options.clean, cleanRules), ...chosen(options.fold, foldRules)];
 	const first: Phase = { sweeps, rules };
 	const fusions = chosen(options.fuse, fusionRules);
 	return fusions.length > 0 ? [first, { sweeps, rules: [...rules, ...fusions] }] : [first];
