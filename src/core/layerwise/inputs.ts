@@ -3,7 +3,7 @@ import { attribute } from '../ir/attribute.ts';
 import { Model } from '../ir/model.ts';
 import type { TensorData } from '../ir/tensor-data.ts';
 import { tensorType } from '../ir/type.ts';
-import type { CalibrationSet, Compute, ComputeSession } from '../pass/calibration.ts';
+import type { Compute, ComputeSession } from '../pass/calibration.ts';
 import type { Layer } from './layer.ts';
 
 /** Sums over the rows x that a layer multiplies. One entry of each list for each group of a convolution. */
@@ -97,10 +97,14 @@ export class RowMask {
 		this.#kept = kept;
 	}
 
+	static speaksOf(name: string): boolean {
+		return /mask/i.test(name);
+	}
+
 	/** An input [batch, length] of zeros and ones whose name speaks of a mask; undefined where there is none, or nothing is masked. */
 	static of(feeds: Readonly<Record<string, TensorData>>): RowMask | undefined {
 		for (const [name, { data, dims }] of Object.entries(feeds)) {
-			if (!/mask/i.test(name) || dims.length !== 2 || !ArrayBuffer.isView(data)) continue;
+			if (!RowMask.speaksOf(name) || dims.length !== 2 || !ArrayBuffer.isView(data)) continue;
 			const values = Array.from(data as ArrayLike<number | bigint>, Number);
 			if (!values.every((value) => value === 0 || value === 1)) continue;
 			const kept = values.flatMap((value, index) => (value === 1 ? [index] : []));
@@ -114,16 +118,6 @@ export class RowMask {
 		const fits = dims.length === 3 && dims[0] === this.#dims[0] && dims[1] === this.#dims[1];
 		return fits ? this.#kept : undefined;
 	}
-}
-
-export async function rowMasks(
-	calibration: CalibrationSet,
-	indices: readonly number[],
-	signal?: AbortSignal,
-): Promise<(RowMask | undefined)[]> {
-	const masks: (RowMask | undefined)[] = [];
-	for (const index of indices) masks.push(RowMask.of((await calibration.example(index, signal)).feeds));
-	return masks;
 }
 
 /** Products of float32 matrices by the runtime: two small models for all shapes, loaded once. */

@@ -1,5 +1,4 @@
-import { extractModel } from '../calibrate/extract.ts';
-import { StagedRun } from '../calibrate/stages.ts';
+import { observe } from '../calibrate/observe.ts';
 import { attribute } from '../ir/attribute.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import type { Model } from '../ir/model.ts';
@@ -11,7 +10,8 @@ import type { Multiply } from '../numeric/learned-rounding.ts';
 import { dampedCholesky } from '../numeric/linear-algebra.ts';
 import type { Note, PassContext } from '../pass/pass.ts';
 import { type BiasPlace, biasPlace, changeBias } from './bias.ts';
-import { centre, type LayerInputs, LayerSums, layerRows, MatrixProducts, rowMasks } from './inputs.ts';
+import { ExampleRuns, type ExampleVisitor } from './example-runs.ts';
+import { centre, type LayerInputs, LayerSums, layerRows, MatrixProducts, RowMask } from './inputs.ts';
 import { type Layer, readMatrix, storeMatrix } from './layer.ts';
 
 export interface LayerwiseOptions {
@@ -62,68 +62,141 @@ export async function layerByLayer(
 	round: Rounder,
 	notes: Note[],
 ): Promise<LayerReport[]> {
-	const { compute, calibration, signal } = context;
+	const { compute, calibration } = context;
 	if (!compute || !calibration || layers.length === 0) return [];
 	const reports: LayerReport[] = [];
-	const count = Math.min(options.samples, calibration.n);
-	const indices = Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * calibration.n) / count));
-	const stages = byInput(model, layers);
-	const inputs = stages.map(([input]) => input);
-	const original = options.correctBias || options.correctDrift ? originalRun(model, inputs) : undefined;
-	const masks = await rowMasks(calibration, indices, signal);
-	const staged = { compute, calibration, indices, signal };
-	const run = new StagedRun(model, inputs, staged);
-	const reference = original && new StagedRun(original.model, [...original.targets.values()], staged);
 	const product = await MatrixProducts.create(compute);
 	const multiply: Multiply = (...given) => product.multiply(...given);
-	const total = stages.reduce((sum, [, list]) => sum + list.length, 0);
-	let done = 0;
 	try {
-		await run.start();
-		await reference?.start();
-		for (const [input, list] of stages) {
-			const collected = new Map<string, LayerInputs>();
-			const rowsOf = async (from: StagedRun, target: Value): Promise<Map<string, Float32Array[][]>> => {
-				const rows = new Map<string, Float32Array[][]>();
-				await from.advance(target, (tensor, example) => {
-					const data = floatsOf(tensor);
-					if (!data) throw new RangeError(`its input is ${tensor.dtype}`);
-					for (const layer of list) {
-						const key = viewKey(layer);
-						const known = rows.get(key) ?? [];
-						rows.set(key, known);
-						if (known[example]) continue;
-						known[example] = layerRows(layer, data, tensor.dims, rowLimit(layer, options, count), masks[example]);
-					}
-				});
-				return rows;
-			};
-			const target = original?.targets.get(input);
-			const own = await rowsOf(run, input);
-			const others = reference && target ? await rowsOf(reference, target) : undefined;
-			for (const layer of list) {
-				signal?.throwIfAborted();
-				context.progress(done / total, layer.node.label);
-				done += 1;
-				const place = options.correctBias ? biasPlace(layer) : undefined;
-				const key = `${viewKey(layer)}:${place !== undefined}`;
-				try {
-					let sums = collected.get(key);
-					if (!sums) {
-						sums = await sumUp(layer, own.get(viewKey(layer)) ?? [], others?.get(viewKey(layer)), product, options.correctDrift);
-						if (place) centre(sums);
-						collected.set(key, sums);
-					}
-					const report = await changeLayer(layer, sums, place, context, options, round, multiply);
-					if (report) reports.push(report);
-				} catch (error) {
-					if (!(error instanceof RangeError)) throw error;
-					notes.push({ level: 'skip', node: layer.plan.value.name, reason: `rounded to nearest: ${error.message}` });
-				}
-			}
-		}
+		// Those that cannot be changed in turn see what the original gives.
+		const apart = layers.filter(({ inTurn }) => !inTurn);
+		reports.push(...(await changeApart(model, apart, context, options, round, notes, product, multiply)));
+		const inTurn = layers.filter((layer) => layer.inTurn);
+		if (inTurn.length > 0) reports.push(...(await changeInTurn(model, inTurn, context, options, round, notes, product, multiply)));
 	} finally {
 		await product.release();
+	}
+	return reports;
+}
+
+/** Inputs of layers inside If, Loop and Scan, and of recurrent layers, by runs of the model as it stands. */
+async function changeApart(
+	model: Model,
+	layers: readonly Layer[],
+	context: PassContext,
+	options: LayerwiseOptions,
+	round: Rounder,
+	notes: Note[],
+	product: MatrixProducts,
+	multiply: Multiply,
+): Promise<LayerReport[]> {
+	const { compute, calibration, signal } = context;
+	if (!compute || !calibration || layers.length === 0) return [];
+	const count = Math.min(options.samples, calibration.n);
+	const reports: LayerReport[] = [];
+	// A few at a time: rows are kept until the run ends.
+	for (let at = 0; at < layers.length; at += 8) {
+		const part = layers.slice(at, at + 8);
+		const rows = new Map<Layer, Float32Array[][]>(part.map((layer) => [layer, []]));
+		const values = new Set(part.flatMap(({ input, feedback }) => (feedback ? [input, feedback] : [input])));
+		const indices = Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * calibration.n) / count));
+		await observe(
+			model,
+			[...values],
+			({ value, data, dims, count: joined }) => {
+				for (const layer of part) {
+					if (layer.input !== value && layer.feedback !== value) continue;
+					rows.get(layer)?.push(layerRows(layer, data, dims, rowLimit(layer, options, count) * joined, undefined));
+				}
+			},
+			{ compute, calibration, indices, signal },
+		);
+		for (const layer of part) {
+			signal?.throwIfAborted();
+			const own = rows.get(layer) ?? [];
+			const skip = (reason: string): void => {
+				notes.push({ level: 'info', node: layer.plan.value.name, reason: `rounded to nearest: ${reason}` });
+			};
+			if (own.length === 0) {
+				skip('no sample input reaches it');
+				continue;
+			}
+			try {
+				const sums = await sumUp(layer, own, undefined, product, false);
+				const report = await changeLayer(layer, sums, undefined, context, options, round, multiply);
+				if (report) reports.push(report);
+			} catch (error) {
+				if (!(error instanceof RangeError)) throw error;
+				skip(error.message);
+			}
+		}
+	}
+	return reports;
+}
+
+async function changeInTurn(
+	model: Model,
+	layers: readonly Layer[],
+	context: PassContext,
+	options: LayerwiseOptions,
+	round: Rounder,
+	notes: Note[],
+	product: MatrixProducts,
+	multiply: Multiply,
+): Promise<LayerReport[]> {
+	const { compute, calibration, signal } = context;
+	if (!compute || !calibration) return [];
+	const reports: LayerReport[] = [];
+	const stages = byInput(model, layers);
+	const runs = new ExampleRuns(
+		model,
+		stages.map(([input]) => input),
+		{ compute, calibration, samples: options.samples, besideOriginal: options.correctBias || options.correctDrift, signal },
+	);
+	await runs.prepare();
+	const masks = new Map<number, RowMask | undefined>();
+	const masked = model.graph.inputs.some(({ name }) => RowMask.speaksOf(name));
+	for (let index = 0; masked && index < calibration.n; index++) {
+		masks.set(index, RowMask.of((await calibration.example(index, signal)).feeds));
+	}
+	let done = 0;
+	for (const [stage, [, list]] of stages.entries()) {
+		const collected = new Map<string, LayerInputs>();
+		const own = new Map<string, Float32Array[][]>();
+		const beside = new Map<string, Float32Array[][]>();
+		const examples = runs.examplesAt(stage);
+		const into =
+			(rows: Map<string, Float32Array[][]>): ExampleVisitor =>
+			(tensor, example) => {
+				const data = floatsOf(tensor);
+				for (const [key, layer] of new Map(list.map((layer) => [viewKey(layer), layer]))) {
+					const known = rows.get(key) ?? [];
+					rows.set(key, known);
+					if (data) known.push(layerRows(layer, data, tensor.dims, rowLimit(layer, options, examples), masks.get(example)));
+				}
+			};
+		await runs.stage(stage, into(own), into(beside));
+		for (const layer of list) {
+			signal?.throwIfAborted();
+			context.progress(done / layers.length, layer.node.label);
+			done += 1;
+			const place = options.correctBias ? biasPlace(layer) : undefined;
+			const key = `${viewKey(layer)}:${place !== undefined}`;
+			try {
+				let sums = collected.get(key);
+				if (!own.get(viewKey(layer))?.length) throw new RangeError('the sample inputs gave no float numbers there');
+				if (!sums) {
+					sums = await sumUp(layer, own.get(viewKey(layer)) ?? [], beside.get(viewKey(layer)), product, options.correctDrift);
+					if (place) centre(sums);
+					collected.set(key, sums);
+				}
+				const report = await changeLayer(layer, sums, place, context, options, round, multiply);
+				if (report) reports.push(report);
+			} catch (error) {
+				if (!(error instanceof RangeError)) throw error;
+				notes.push({ level: 'skip', node: layer.plan.value.name, reason: `rounded to nearest: ${error.message}` });
+			}
+		}
 	}
 	return reports;
 }
@@ -250,24 +323,6 @@ function byInput(model: Model, layers: readonly Layer[]): [Value, Layer[]][] {
 	const stages = new Map<Value, Layer[]>();
 	for (const layer of ordered) stages.set(layer.input, [...(stages.get(layer.input) ?? []), layer]);
 	return [...stages];
-}
-
-/** A copy of the graph as it is now, stored tensors shared, to be run beside the changing one. */
-function originalRun(model: Model, inputs: readonly Value[]): { readonly model: Model; readonly targets: ReadonlyMap<Value, Value> } {
-	const graphInputs = model.graph.inputs.filter((value) => !value.initializer);
-	const unknown = { kind: 'tensor', dtype: 'float32', shape: null } as const;
-	const computed = inputs.filter((value) => value.producer);
-	const extracted = extractModel(model, [...model.graph.nodes()], graphInputs, computed, (value) => value.type ?? unknown);
-	const byName = new Map<string, Value>();
-	for (const value of extracted.model.graph.inputs) byName.set(value.name, value);
-	for (const node of extracted.model.graph.nodes()) for (const value of node.outputs) if (value) byName.set(value.name, value);
-	const targets = new Map<Value, Value>();
-	for (const value of inputs) {
-		const name = extracted.outputs.get(value) ?? extracted.inputs.get(value);
-		const found = name === undefined ? undefined : byName.get(name);
-		if (found) targets.set(value, found);
-	}
-	return { model: extracted.model, targets };
 }
 
 function floatsOf(tensor: TensorData): Float32Array | undefined {

@@ -6,7 +6,7 @@ import { packNibbles } from '../numeric/nibbles.ts';
 import type { Granularity } from '../numeric/quantize-groups.ts';
 import { readFloats } from '../numeric/quantize-tensor.ts';
 import type { GridLayout } from '../numeric/uniform-grid.ts';
-import type { Plan } from '../pass/weight-plan.ts';
+import type { Plan, Reader } from '../pass/weight-plan.ts';
 
 /** A weight that multiplies an activation of the main graph: y = W x for rows x of what its reader gets. */
 export interface Layer {
@@ -15,6 +15,10 @@ export interface Layer {
 	readonly node: Node;
 	/** The activation that the weight multiplies. */
 	readonly input: Value;
+	/** A further one, with the same weight: what a recurrent layer hands to itself. */
+	readonly feedback?: Value;
+	/** Stands in the main graph and can be changed in turn, on what the changed layers before it give. */
+	readonly inTurn: boolean;
 	/** Weights as matrices [rows, columns], one for each group of a convolution; rows are output channels. */
 	readonly groups: number;
 	readonly rows: number;
@@ -33,7 +37,8 @@ export function layerOf(model: Model, plan: Plan): Layer | string {
 	const { node, index } = reader;
 	const { dims } = plan.tensor;
 	const input = node.input(0);
-	if (node.graph !== model.graph) return 'it is read inside a subgraph, whose inputs are not followed layer by layer';
+	const inTurn = node.graph === model.graph;
+	if (node.op === 'LSTM' || node.op === 'GRU' || node.op === 'RNN') return recurrentLayer(plan, reader);
 	if (index !== 1 || !input || !['MatMul', 'Gemm', 'Conv'].includes(node.op)) {
 		return `${node.op} is no product of an activation with this weight on its right`;
 	}
@@ -44,12 +49,23 @@ export function layerOf(model: Model, plan: Plan): Layer | string {
 		const [out = 0] = dims;
 		const columns = dims.slice(1).reduce((product, dim) => product * dim, 1);
 		if (groups < 1 || out % groups !== 0) return 'its groups do not divide its channels';
-		return { plan, node, input, groups, rows: out / groups, columns, transposed: false, kernel: dims.slice(2) };
+		return { plan, node, input, inTurn, groups, rows: out / groups, columns, transposed: false, kernel: dims.slice(2) };
 	}
 	if (node.op === 'Gemm' && node.int('transA', 0) !== 0) return 'its input is transposed';
 	if (dims.length !== 2 || reader.channel === null || reader.sum === null) return 'it is no plain matrix';
 	const transposed = reader.channel === 1;
-	return { plan, node, input, groups: 1, rows: dims[reader.channel] ?? 0, columns: dims[reader.sum] ?? 0, transposed };
+	return { plan, node, input, inTurn, groups: 1, rows: dims[reader.channel] ?? 0, columns: dims[reader.sum] ?? 0, transposed };
+}
+
+/** W multiplies what comes in, R what the step before has left: the first state, and all that the layer puts out. */
+function recurrentLayer(plan: Plan, { node, index, channel, sum }: Reader): Layer | string {
+	const { dims } = plan.tensor;
+	const input = node.input(index === 1 ? 0 : 5) ?? (index === 2 ? node.outputs[0] : null);
+	if (!input || dims.length !== 2 || channel !== 0 || sum !== 1)
+		return 'a recurrent weight of several directions, or without a visible state';
+	const given = node.outputs[0];
+	const feedback = index === 2 && given && given !== input ? { feedback: given } : {};
+	return { plan, node, input, ...feedback, inTurn: false, groups: 1, rows: dims[0] ?? 0, columns: dims[1] ?? 0, transposed: false };
 }
 
 /** The whole weight as rows of output channels, [groups * rows, columns]. */
