@@ -21,7 +21,7 @@ export function axisSource(trace: Trace, value: Value, axis: number): string {
 function stepBack(trace: Trace, value: Value, axis: number): [Value, number] | undefined {
 	const node = value.producer;
 	const rank = trace.shapeOf(value)?.length;
-	if (!node || node.domain !== '' || value.outputIndex !== 0 || rank === undefined) return undefined;
+	if (node?.domain !== '' || value.outputIndex !== 0 || rank === undefined) return undefined;
 	const first = node.input(0);
 	switch (node.op) {
 		case 'Transpose': {
