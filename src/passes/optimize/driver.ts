@@ -1,5 +1,5 @@
 import type { Graph, Node } from '../../core/ir/graph.ts';
-import { graphsWithin, type Model } from '../../core/ir/model.ts';
+import { allGraphs, graphsWithin, type Model } from '../../core/ir/model.ts';
 import { sortNodes } from '../../core/ir/sort.ts';
 import type { Note } from '../../core/pass/pass.ts';
 import type { OptimizeContext } from './context.ts';
@@ -60,6 +60,8 @@ export async function optimizeGraph(model: Model, context: OptimizeContext, opti
 		await run.phase(phase, index / options.phases.length, 1 / options.phases.length);
 		if (run.stopped) break;
 	}
+	// Stopped in the middle of a round: the order is put right at the end of rounds.
+	if (run.stopped) for (const graph of allGraphs(model)) sortNodes(graph);
 	return run.result();
 }
 

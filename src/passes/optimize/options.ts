@@ -32,6 +32,12 @@ export const optimizeOptions = options({
 		default: true,
 		advanced: true,
 	}),
+	runtimeFolding: flag({
+		title: 'Fold with the runtime',
+		help: 'Constants that Pare does not compute itself (exp, sin, products) are computed by the runtime, where the run has one.',
+		default: false,
+		advanced: true,
+	}),
 	rulesOff: names({
 		title: 'Rules left out',
 		help: 'Ids of single rules that are not applied.',

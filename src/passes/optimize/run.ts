@@ -65,7 +65,7 @@ export async function applyRules(
 	const rules = new OptimizeContext(model, {
 		allowContrib: options.allowContrib,
 		sizeBudget: options.sizeBudget,
-		compute: context.compute,
+		compute: options.runtimeFolding ? context.compute : undefined,
 		signal: context.signal,
 	});
 	return optimizeGraph(model, rules, {
