@@ -65,7 +65,7 @@ export async function collect(files: readonly DataFile[], signal?: AbortSignal):
 			} else await take(found, plainEntry(file.name, file.source), head);
 		} catch (error) {
 			// One bad file among many is a bad entry; alone it is all there is to say.
-			if (!(error instanceof DataError) || files.length === 1 || error.code === 'limit') throw error;
+			if (!(error instanceof DataError) || files.length === 1) throw error;
 			found.skipped.add(file.name, error.message);
 		}
 	}
@@ -125,7 +125,7 @@ async function openArchive(file: DataFile, found: Collection, signal: AbortSigna
 				else await take(found, entry, head);
 			}
 		} catch (error) {
-			if (!(error instanceof DataError) || error.code === 'limit') throw error;
+			if (!(error instanceof DataError)) throw error;
 			found.skipped.add(entry.name, error.message);
 		}
 	}

@@ -35,11 +35,27 @@ describe('zip', () => {
 
 	it('refuses bombs and liars', async () => {
 		const bomb = zipSync({ zeros: new Uint8Array(20_000_000) }, { level: 9 });
-		await expect(read(bomb)).rejects.toMatchObject({ code: 'limit', where: 'zeros', message: expect.stringContaining('zip bomb') });
+		const [zeros] = await read(bomb);
+		for (const ask of [() => zeros?.bytes(), () => zeros?.head(4), () => zeros?.source()]) {
+			await expect((async () => ask())()).rejects.toMatchObject({
+				code: 'limit',
+				where: 'zeros',
+				message: expect.stringContaining('zip bomb'),
+			});
+		}
 		const small = zipSync({ a: text('a'), b: text('b') });
 		await expect(read(small, { entries: 1 })).rejects.toMatchObject({ code: 'limit' });
 		await expect(read(small, { totalBytes: 1 })).rejects.toMatchObject({ code: 'limit' });
-		await expect(read(small, { entryBytes: 0 })).rejects.toMatchObject({ code: 'limit' });
+		await expect((await read(small, { entryBytes: 0 }))[0]?.bytes()).rejects.toMatchObject({ code: 'limit' });
+		// Two entries that claim the same bytes.
+		const overlapping = zipSync({ a: text('aaaaaaaaaa'), b: text('bbbbbbbbbb') }, { level: 0 });
+		const table = new DataView(overlapping.buffer);
+		const second = overlapping.findLastIndex((_, i) => i + 4 <= overlapping.length && table.getUint32(i, true) === 0x02014b50);
+		table.setUint32(second + 42, 0, true);
+		await expect((await read(overlapping))[0]?.bytes()).rejects.toMatchObject({
+			code: 'malformed',
+			message: expect.stringContaining('overlap'),
+		});
 		await expect(read(text('PK'))).rejects.toMatchObject({ code: 'malformed' });
 		// An entry that unpacks to more than it says.
 		const liar = zipSync({ a: new Uint8Array(5000).fill(7) });

@@ -48,7 +48,7 @@ export async function readZip(source: ByteSource, name: string, limits: ZipLimit
 	const view = new DataView(directory.buffer, directory.byteOffset, directory.byteLength);
 	const found: ZipEntry[] = [];
 	let total = 0;
-	let packed = 0;
+	const spans: { readonly from: number; readonly to: number; overlaps: boolean }[] = [];
 	let offset = 0;
 	for (let index = 0; index < count; index++) {
 		if (offset + 46 > size || view.getUint32(offset, true) !== CENTRAL) {
@@ -67,22 +67,20 @@ export async function readZip(source: ByteSource, name: string, limits: ZipLimit
 		const sizes = zip64Sizes(view, offset, nameLength, extraLength);
 		offset = end;
 		if (entryName.endsWith('/')) continue;
-		total += sizes.inflated;
-		packed += sizes.stored;
-		// Entries that share their bytes: the archive unpacks to more than it could hold.
-		if (packed > source.size) throw new DataError('limit', 'Its entries overlap: the archive looks like a zip bomb.', name);
-		if (sizes.inflated > entryBytes || total > totalBytes) {
-			throw new DataError(
-				'limit',
-				`The archive holds more than ${((sizes.inflated > entryBytes ? entryBytes : totalBytes) / 1e9).toFixed(1)} GB once unpacked.`,
-				name,
-			);
-		}
-		if (sizes.inflated > 10_000_000 && sizes.inflated > ratio * Math.max(1, sizes.stored)) {
-			throw new DataError('limit', `An entry unpacks to more than ${ratio} times its size: the archive looks like a zip bomb.`, entryName);
-		}
+		const refused = tooLarge(sizes, entryBytes, ratio, entryName);
+		if (!refused) total += sizes.inflated;
+		if (total > totalBytes)
+			throw new DataError('limit', `The archive holds more than ${(totalBytes / 1e9).toFixed(1)} GB once unpacked.`, name);
+		// Filled once all entries are known: bytes that two entries claim are how small archives unpack to petabytes.
+		const span = { from: sizes.localAt, to: sizes.localAt + 30 + nameLength + sizes.stored, overlaps: false };
+		spans.push(span);
+		const check = (): void => {
+			if (refused) throw refused;
+			if (span.overlaps) throw new DataError('malformed', 'Its bytes overlap with those of another entry.', entryName);
+		};
 		const where = (): Promise<number> => dataStart(source, sizes.localAt, sizes.stored, entryName);
 		const bytes = async (): Promise<Uint8Array> => {
+			check();
 			if (flags & 1) throw new DataError('unsupported', 'The entry is encrypted.', entryName);
 			if (method !== 0 && method !== 8)
 				throw new DataError('unsupported', `The entry is packed with method ${method}; only deflate is read.`, entryName);
@@ -101,18 +99,37 @@ export async function readZip(source: ByteSource, name: string, limits: ZipLimit
 			byteLength: sizes.inflated,
 			bytes,
 			head: async (length) => {
+				check();
 				if ((method !== 0 && method !== 8) || flags & 1) return (await bytes()).subarray(0, length);
 				const start = await where();
 				if (method === 0) return source.read(start, Math.min(length, sizes.stored));
 				return inflateStart(await source.read(start, Math.min(sizes.stored, 1024 + 2 * length)), length, entryName);
 			},
 			source: async () => {
+				check();
 				if (method !== 0 || flags & 1) return memorySource(await bytes());
 				return sliceSource(source, await where(), sizes.stored);
 			},
 		});
 	}
+	spans.sort((one, other) => one.from - other.from);
+	spans.forEach((span, i) => {
+		const next = spans[i + 1];
+		if (next && span.to > next.from) span.overlaps = true;
+	});
 	return found;
+}
+
+/** Why an entry is not unpacked; the others are. */
+function tooLarge(
+	{ inflated, stored }: { readonly inflated: number; readonly stored: number },
+	entryBytes: number,
+	ratio: number,
+	name: string,
+): DataError | undefined {
+	if (inflated > entryBytes) return new DataError('limit', `The entry unpacks to more than ${(entryBytes / 1e9).toFixed(1)} GB.`, name);
+	if (inflated <= 10_000_000 || inflated <= ratio * Math.max(1, stored)) return undefined;
+	return new DataError('limit', `The entry unpacks to more than ${ratio} times its size: it looks like a zip bomb.`, name);
 }
 
 /** Finds the end of central directory record, which may be followed by a comment. */
