@@ -5,6 +5,7 @@ import { int8Dynamic } from './int8-dynamic/index.ts';
 import { int8Static } from './int8-static/index.ts';
 import { lowRank } from './low-rank/index.ts';
 import { optimize } from './optimize/index.ts';
+import { palettize } from './palettize/index.ts';
 import { pruneMagnitude } from './prune-magnitude/index.ts';
 import { pruneSparse } from './prune-sparse/index.ts';
 import { pruneStructured } from './prune-structured/index.ts';
@@ -18,6 +19,7 @@ const list: readonly AnyPass[] = [
 	int8Static,
 	weightOnly,
 	gptq,
+	palettize,
 	pruneMagnitude,
 	pruneSparse,
 	lowRank,
