@@ -37,6 +37,23 @@ export const presets: readonly Preset[] = [
 		recipe: { v: 1, seed: 0, name: 'prune-50', steps: [{ pass: 'prune-magnitude', options: { ratio: 0.5 } }] },
 	},
 	{
+		id: 'int8-static',
+		title: 'Static int8',
+		summary:
+			'A quarter of the size with ranges learnt from sample inputs, biases corrected, and what would suffer kept in fp32. The form that integer kernels everywhere take.',
+		family: 'quantized',
+		learns: true,
+		recipe: {
+			v: 1,
+			seed: 0,
+			name: 'int8-static',
+			steps: [
+				{ pass: 'optimize', options: {} },
+				{ pass: 'int8-static', options: {} },
+			],
+		},
+	},
+	{
 		id: 'int8-dynamic',
 		title: 'Dynamic int8',
 		summary:

@@ -137,7 +137,8 @@ export class Writer {
 			const home = weight.view.roots[0]?.value.graph ?? node.graph;
 			const name = old?.name || `${node.name || node.op}_weight`;
 			const { params, codes } = quantized;
-			const zeros = weightZeroTensor(quantized);
+			// The runtime's QGemm asks for a zero point, though 0 is the default.
+			const zeros = weightZeroTensor(quantized) ?? (node.op === 'Gemm' ? zerosFor(quantized) : undefined);
 			stored = {
 				codes: home.addInitializer(`${name}_q`, codes),
 				scales: home.addInitializer(`${name}_s`, memoryTensor('float32', params.grouping.scaleDims, params.scales)),
@@ -264,6 +265,10 @@ export class Writer {
 			},
 		};
 	}
+}
+
+function zerosFor({ codes, params }: QuantizedTensor): TensorRef {
+	return memoryTensor(codes.dtype, params.grouping.scaleDims, new Uint8Array(params.scales.length));
 }
 
 /** Takes a Relu or Clip out whose only reader codes its values: what the codes cannot hold is cut off by them. */
