@@ -16,7 +16,9 @@ function checkRange(at: number, length: number, size: number): void {
 	}
 }
 
-export function memorySource(bytes: Uint8Array): ByteSource {
+export function memorySource(given: Uint8Array): ByteSource {
+	// A plain view: Node's Buffer, a subclass, gives from slice() what shares its memory, where a copy is meant.
+	const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
 	return {
 		size: bytes.byteLength,
 		read: async (at, length) => {
