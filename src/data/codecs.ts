@@ -1,5 +1,5 @@
 import { DataError } from './errors.ts';
-import { claimedSize, type DecodedPicture, type Picture, pictureFormat } from './picture.ts';
+import { claimedSize, type DecodedPicture, jpegEnds, type Picture, pictureFormat } from './picture.ts';
 
 /** WebAssembly decoders of one host. */
 export interface Codecs {
@@ -33,6 +33,8 @@ export async function decodeWith(codecs: Codecs, bytes: Uint8Array, name: string
 	if (!codec) {
 		throw new DataError('unsupported', `${format.toUpperCase()} pictures are not read here.`, name, 'Convert them to JPEG or PNG.');
 	}
+	// The codec fills what is missing with grey and says nothing.
+	if (format === 'jpeg' && !jpegEnds(bytes)) throw new DataError('malformed', 'The picture is damaged: it is cut short.', name);
 	let picture: Picture;
 	try {
 		picture = await codec(bytes.slice().buffer);

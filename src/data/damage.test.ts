@@ -2,17 +2,21 @@ import { gzipSync, zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import type { Port } from '../core/ir/tensor-data.ts';
 import { type SeededRandom, seededRandom } from '../core/numeric/random.ts';
+import { damages } from './damage.testkit.ts';
 import { DataError } from './errors.ts';
 import { decodePicture } from './node/codecs.ts';
 import { dataFile, npy, npz } from './npy.testkit.ts';
 import { openDataset } from './open.ts';
 import { bmp, png } from './pictures.testkit.ts';
+import { tone, wav } from './wav.testkit.ts';
 
 const pictures: { inputs: Port[]; outputs: Port[] } = {
 	inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 3, 8, 8] }],
 	outputs: [{ name: 'y', dtype: 'float32', shape: ['N', 2] }],
 };
 const vectors: { inputs: Port[]; outputs: Port[] } = { inputs: [{ name: 'x', dtype: 'float32', shape: ['N', 4] }], outputs: [] };
+
+const sounds: { inputs: Port[]; outputs: Port[] } = { inputs: [{ name: 'audio', dtype: 'float32', shape: [1, 1000] }], outputs: [] };
 
 /** Bit flips, byte sets, cuts, doubled and dropped pieces, and large numbers where sizes stand. */
 function damage(bytes: Uint8Array, random: SeededRandom): Uint8Array {
@@ -93,6 +97,48 @@ describe('damaged data', () => {
 		}
 		expect(read + refused).toBe(400);
 	});
+
+	it('of a hundred kinds, a picture each, is counted, and no good picture is lost', async () => {
+		expect(damages).toHaveLength(100);
+		expect(new Set(damages.map(({ name }) => name)).size).toBe(100);
+		const files: Record<string, Uint8Array> = { 'classes.txt': new TextEncoder().encode('good\nbad') };
+		for (const [i, { apply }] of damages.entries()) {
+			files[`good/${i}.png`] = png(12, 9, i);
+			files[`bad/${i}.png`] = apply(png(40, 30, 1000 + i));
+		}
+		const dataset = await openDataset([dataFile('set.zip', zipSync(files, { level: 0 }))], pictures, { decode: decodePicture });
+		const left = dataset.facts.skipped;
+		expect(dataset.n + left.length).toBe(200);
+		expect(left.every(({ name, reason }) => name.startsWith('bad/') && reason.length > 10)).toBe(true);
+		expect(left.length).toBeGreaterThan(85);
+		const labels = await Promise.all(Array.from({ length: dataset.n }, async (_, i) => (await dataset.example(i)).label));
+		expect(labels.filter((label) => label === 0)).toHaveLength(100);
+	});
+
+	it.each([
+		[
+			'a table',
+			'a.csv',
+			new TextEncoder().encode(`a,b,c,d,label\n${Array.from({ length: 60 }, (_, i) => `${i},2,3,4,${i % 2}`).join('\n')}`),
+			vectors,
+		],
+		['a sound', 'a.wav', wav(tone(440, 16_000, 4000), 16_000), sounds],
+		['arrays', 'a.npz', npz({ x: npy('<f4', [40, 4], new Float32Array(160)) }), vectors],
+		['IDX', 'a.gz', gzipSync(idx()), { inputs: [{ name: 'x', dtype: 'float32', shape: [1, 1, 8, 8] }], outputs: [] }],
+	] as const satisfies readonly (readonly [string, string, Uint8Array, { inputs: readonly Port[]; outputs: readonly Port[] }])[])(
+		'of a hundred kinds is read or refused in words: %s',
+		async (_, name, bytes, target) => {
+			for (const { apply } of damages) {
+				try {
+					const dataset = await openDataset([dataFile(name, apply(bytes))], target, { decode: decodePicture });
+					for (let index = 0; index < Math.min(dataset.n, 4); index++) await dataset.example(index);
+				} catch (error) {
+					if (!(error instanceof DataError)) throw error;
+					expect(error.message.length).toBeGreaterThan(10);
+				}
+			}
+		},
+	);
 
 	it('leaves bad pictures out by name and goes on with the rest', async () => {
 		const broken = png(8, 8, 9);
