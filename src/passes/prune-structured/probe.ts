@@ -78,13 +78,13 @@ async function behind(
 	compute: Compute,
 	signal: AbortSignal | undefined,
 ): Promise<number> {
-	const after = new Set<Node>();
-	const made = new Set<Value>();
+	const all = [...model.graph.nodes()];
 	const starts = new Set(readers.map((reader) => reader.node));
+	// All that stands behind, whether it depends on the readers or not: what it reads is then just what is live there.
+	const after = new Set(all.slice(all.findIndex((node) => starts.has(node))));
+	const made = new Set<Value>();
 	const inputs = new Set<Value>();
-	for (const node of model.graph.nodes()) {
-		if (!starts.has(node) && !node.inputs.some((input) => input && made.has(input)) && node.subgraphs.length === 0) continue;
-		after.add(node);
+	for (const node of after) {
 		for (const output of node.outputs) if (output) made.add(output);
 	}
 	// Constants that nodes of the part compute for themselves belong to it; everything else comes in from before.
@@ -99,7 +99,7 @@ async function behind(
 			stack.push(...producer.inputs.filter((input) => input !== null));
 		}
 	}
-	const order = new Map([...model.graph.nodes()].map((node, i) => [node, i]));
+	const order = new Map(all.map((node, i) => [node, i]));
 	const sorted = [...inputs].sort((a, b) => (order.get(a.producer as Node) ?? -1) - (order.get(b.producer as Node) ?? -1));
 	const fed = new Map<Value, TensorData[]>();
 	for (const value of sorted) {
@@ -107,7 +107,7 @@ async function behind(
 		await staged.advance(value, (data) => void tensors.push(data));
 		fed.set(value, tensors);
 	}
-	const nodes = [...model.graph.nodes()].filter((node) => after.has(node) || before.has(node));
+	const nodes = all.filter((node) => after.has(node) || before.has(node));
 	const outputs = model.graph.outputs.filter((value) => made.has(value));
 	const extracted = extractModel(model, nodes, sorted, outputs, (value) => {
 		const tensor = fed.get(value)?.[0];

@@ -94,6 +94,8 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 	const gone = new Set(learned.flatMap(({ group, order }, i) => order.slice(0, counts[i]).map((unit) => group.units[unit] as number)));
 	if (gone.size === 0) return { changed: 0, eligible: groups.length, bytesTouched: 0, unit: 'groups', notes };
 
+	// Told before cutting: what is stored shrinks then.
+	const estimate = structure.estimate(countsByGroup(structure, learned, counts));
 	const original = copyModel(model);
 	const refits = refitsFor(structure, readers, gone, original.nodes);
 	const cut = cutModel(structure.trace, gone);
@@ -117,7 +119,6 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 	}
 	notes.push(...groupNotes(learned, counts), ...refitNotes(fitted));
 	const changed = counts.filter((count) => count > 0).length;
-	const estimate = structure.estimate(countsByGroup(structure, learned, counts));
 	if (budget && (estimate.macs > budget.macs * 1.02 || estimate.bytes > budget.bytes * 1.02)) {
 		notes.unshift({ level: 'warn', reason: 'the budget cannot be met: all that can go, as far as the options let it, is gone' });
 	}
