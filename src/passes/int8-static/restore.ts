@@ -53,7 +53,10 @@ export async function restoreFragile(
 	const limit = 10 ** (-targetDb / 10);
 	const all = await measure();
 	if (all <= limit) {
-		return { kept: pairs, notes: [{ level: 'info', reason: `the outputs have ${decibels(all)} dB of signal to noise on the sample inputs` }] };
+		return {
+			kept: pairs,
+			notes: [{ level: 'info', reason: `the outputs have ${decibels(all)} dB of signal to noise on the sample inputs` }],
+		};
 	}
 
 	const few = examples.filter((_, i) => i % Math.ceil(examples.length / SINGLE_EXAMPLES) === 0);

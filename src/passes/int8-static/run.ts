@@ -170,7 +170,8 @@ async function quantizeWeights(
 					{
 						dtype: options.weightType,
 						granularity: weight.axis === null ? { kind: 'tensor' } : { kind: 'axis', axis: weight.axis },
-						symmetric: options.weightType === 'int8',
+						// Zero points that differ between channels have no integer kernel.
+						symmetric: options.weightType === 'int8' || weight.axis !== null,
 						reduceRange: options.reduceRange,
 						method: options.weightScales,
 						// Codes even around zero and positive scales, which every runtime takes.
