@@ -24,7 +24,7 @@ export interface LinearLayer {
 
 /** The layer that a node is; undefined where it is none, or its weight is not stored as float32. */
 export function linearLayer(node: Node | undefined, context: RuleContext): LinearLayer | undefined {
-	if (!node || node.domain !== '') return undefined;
+	if (node?.domain !== '') return undefined;
 	const weight = context.constant(node.input(1));
 	if (weight?.dtype !== 'float32') return undefined;
 	const { dims } = weight;

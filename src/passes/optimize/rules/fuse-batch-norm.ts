@@ -21,7 +21,7 @@ export const fuseBatchNorm: Rule = {
 		const [scale, shift] = affine;
 		const before = node.input(0);
 		const maker = linearLayer(before?.producer, context);
-		if (maker && maker.hasBias && maker.channels === scale.length && maker.channelAxis === (maker.rank === 2 ? -1 : 1)) {
+		if (maker?.hasBias && maker.channels === scale.length && maker.channelAxis === (maker.rank === 2 ? -1 : 1)) {
 			if (!onlyProducer(before)) return { kind: 'refused', reason: `another node reads what ${maker.node.label} puts out` };
 			await foldAfter(maker, scale, shift, context);
 			node.graph.replaceUses(node.output(), maker.node.output());

@@ -6,6 +6,16 @@ import { dropout } from './dropout.ts';
 import { duplicateInitializers } from './duplicate-initializers.ts';
 import { foldConstants } from './fold-constants.ts';
 import { foldKnownElements } from './fold-known-elements.ts';
+import { fuseGelu, fuseHardSigmoid, fuseHardSwish, fuseSwish } from './fuse-activations.ts';
+import { fuseAffine } from './fuse-affine.ts';
+import { fuseBatchNorm } from './fuse-batch-norm.ts';
+import { fuseBounds } from './fuse-bounds.ts';
+import { fuseConstants } from './fuse-constants.ts';
+import { fuseGemm } from './fuse-gemm.ts';
+import { fuseLayerNorm } from './fuse-layer-norm.ts';
+import { fuseCasts, fuseReshapes, fuseTransposes, moveTransposes } from './fuse-moves.ts';
+import { fusePad } from './fuse-pad.ts';
+import { fuseSlices } from './fuse-slices.ts';
 import { identity } from './identity.ts';
 import { inlineFunctions } from './inline-functions.ts';
 import { noOpArithmetic } from './no-op-arithmetic.ts';
@@ -44,4 +54,21 @@ export const cleanRules: readonly Rule[] = [
 	noOpArithmetic,
 ];
 /** Several operators that become one. Layers first, then chains of moving operators, then patterns of many nodes. */
-export const fusionRules: readonly Rule[] = [];
+export const fusionRules: readonly Rule[] = [
+	fuseBatchNorm,
+	fuseAffine,
+	fusePad,
+	fuseGemm,
+	fuseBounds,
+	fuseHardSigmoid,
+	fuseHardSwish,
+	fuseGelu,
+	fuseSwish,
+	fuseLayerNorm,
+	fuseConstants,
+	fuseCasts,
+	fuseSlices,
+	fuseReshapes,
+	fuseTransposes,
+	moveTransposes,
+];
