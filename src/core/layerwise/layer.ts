@@ -23,6 +23,8 @@ export interface Layer {
 	readonly groups: number;
 	readonly rows: number;
 	readonly columns: number;
+	/** Axes of length 1 before those of the matrix. */
+	readonly lead: number;
 	/** The stored tensor holds the matrix transposed. */
 	readonly transposed: boolean;
 	/** Spatial sizes of the kernel where the reader is a convolution. */
@@ -49,23 +51,36 @@ export function layerOf(model: Model, plan: Plan): Layer | string {
 		const [out = 0] = dims;
 		const columns = dims.slice(1).reduce((product, dim) => product * dim, 1);
 		if (groups < 1 || out % groups !== 0) return 'its groups do not divide its channels';
-		return { plan, node, input, inTurn, groups, rows: out / groups, columns, transposed: false, kernel: dims.slice(2) };
+		return { plan, node, input, inTurn, groups, rows: out / groups, columns, lead: 0, transposed: false, kernel: dims.slice(2) };
 	}
 	if (node.op === 'Gemm' && node.int('transA', 0) !== 0) return 'its input is transposed';
 	if (dims.length !== 2 || reader.channel === null || reader.sum === null) return 'it is no plain matrix';
 	const transposed = reader.channel === 1;
-	return { plan, node, input, inTurn, groups: 1, rows: dims[reader.channel] ?? 0, columns: dims[reader.sum] ?? 0, transposed };
+	return { plan, node, input, inTurn, groups: 1, rows: dims[reader.channel] ?? 0, columns: dims[reader.sum] ?? 0, lead: 0, transposed };
 }
 
 /** W multiplies what comes in, R what the step before has left: the first state, and all that the layer puts out. */
 function recurrentLayer(plan: Plan, { node, index, channel, sum }: Reader): Layer | string {
 	const { dims } = plan.tensor;
 	const input = node.input(index === 1 ? 0 : 5) ?? (index === 2 ? node.outputs[0] : null);
-	if (!input || dims.length !== 2 || channel !== 0 || sum !== 1)
+	const lead = dims.length - 2;
+	const single = lead === 0 || (lead === 1 && dims[0] === 1);
+	if (!input || !single || channel !== lead || sum !== lead + 1)
 		return 'a recurrent weight of several directions, or without a visible state';
 	const given = node.outputs[0];
 	const feedback = index === 2 && given && given !== input ? { feedback: given } : {};
-	return { plan, node, input, ...feedback, inTurn: false, groups: 1, rows: dims[0] ?? 0, columns: dims[1] ?? 0, transposed: false };
+	return {
+		plan,
+		node,
+		input,
+		...feedback,
+		inTurn: false,
+		groups: 1,
+		rows: dims[lead] ?? 0,
+		columns: dims[lead + 1] ?? 0,
+		lead,
+		transposed: false,
+	};
 }
 
 /** The whole weight as rows of output channels, [groups * rows, columns]. */
@@ -97,14 +112,14 @@ function turn<T extends Float32Array | Uint8Array>(from: T, rows: number, column
 
 /** Where the scales of the layer's weight lie, or undefined where they do not follow its rows. */
 export function gridLayout(layer: Layer, granularity: Granularity, blocks: number): GridLayout | undefined {
-	const { columns, rows, transposed } = layer;
+	const { columns, rows, transposed, lead } = layer;
 	switch (granularity.kind) {
 		case 'tensor':
 			return { block: columns, rowStride: 0, blockStride: 0, offset: 0 };
 		case 'axis':
-			return granularity.axis === (transposed ? 1 : 0) ? { block: columns, rowStride: 1, blockStride: 0, offset: 0 } : undefined;
+			return granularity.axis === lead + (transposed ? 1 : 0) ? { block: columns, rowStride: 1, blockStride: 0, offset: 0 } : undefined;
 		case 'block':
-			if (granularity.axis !== (transposed ? 0 : 1)) return undefined;
+			if (granularity.axis !== lead + (transposed ? 0 : 1)) return undefined;
 			return transposed
 				? { block: granularity.size, rowStride: 1, blockStride: rows, offset: 0 }
 				: { block: granularity.size, rowStride: blocks, blockStride: 1, offset: 0 };

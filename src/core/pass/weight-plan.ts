@@ -23,6 +23,8 @@ export interface WeightForm {
 	readonly format: 'cast' | 'dequantize' | 'matmulnbits';
 	/** With 4 bits and fewer: layers that suffer most keep 8. */
 	readonly keepEdges: boolean;
+	/** The first or last layer keeps them only where it holds no more than this share of all weights. default 1: always */
+	readonly edgeShare?: number;
 	/** Scales rounded to float16. */
 	readonly halfScales: boolean;
 	/** Nodes whose weights stay as they are. */
@@ -156,7 +158,7 @@ export async function planWeights(model: Model, options: WeightForm): Promise<{ 
 	const plans: Plan[] = [];
 	const notes: Note[] = [];
 	let eligible = 0;
-	const edges = options.bits < 8 && options.keepEdges ? edgeNodes(model) : new Set<Node>();
+	const edges = options.bits < 8 && options.keepEdges ? edgeNodes(model, options) : new Set<Node>();
 	for (const { value, tensor } of storedWeights(model, options)) {
 		eligible += 1;
 		const skip = (reason: string): void => {
@@ -282,13 +284,19 @@ function fits(length: number, size: number, options: WeightForm): boolean {
 	return options.format === 'dequantize' || length % size === 0;
 }
 
-/** First and last weighted nodes of a network with convolutions. */
-function edgeNodes(model: Model): Set<Node> {
+/** First and last weighted nodes of a network with convolutions, as far as they are small beside the whole. */
+function edgeNodes(model: Model, options: WeightForm): Set<Node> {
 	const edges = new Set<Node>();
+	let total = 0;
+	for (const { tensor } of storedWeights(model, options)) total += tensor.byteLength;
 	for (const graph of graphsWithin(model.graph)) {
 		const weighted = [...graph.nodes()].filter((node) => ['Conv', 'Gemm', 'MatMul'].includes(node.op) && node.domain === '');
 		if (!weighted.some((node) => node.op === 'Conv')) continue;
-		for (const node of [weighted[0], weighted.at(-1)]) if (node) edges.add(node);
+		for (const node of [weighted[0], weighted.at(-1)]) {
+			const weight = node?.input(1);
+			const bytes = weight ? (storedTensor(weight)?.byteLength ?? 0) : 0;
+			if (node && bytes <= (options.edgeShare ?? 1) * total) edges.add(node);
+		}
 	}
 	return edges;
 }

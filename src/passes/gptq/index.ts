@@ -1,7 +1,7 @@
 import { definePass } from '../../core/pass/pass.ts';
 import { survey } from '../../core/pass/weight-plan.ts';
 import { schema } from './options.ts';
-import { run } from './run.ts';
+import { formOf, run } from './run.ts';
 
 export const gptq = definePass({
 	id: 'gptq',
@@ -12,6 +12,6 @@ export const gptq = definePass({
 	family: 'quantized',
 	options: schema,
 	needs: ['calibration'],
-	applies: (model, options) => survey(model, { ...options, method: 'mse' }),
+	applies: (model, options) => survey(model, formOf(options)),
 	run,
 });

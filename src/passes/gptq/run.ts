@@ -2,12 +2,12 @@ import type { Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
 import { gridLayout, type Layer, layerOf, storeCodes } from '../../core/layerwise/layer.ts';
 import { type LayerReport, layerByLayer, type Rounder } from '../../core/layerwise/layer-by-layer.ts';
-import { learnRounding } from '../../core/numeric/learned-rounding.ts';
+import { dampingFor, learnRounding } from '../../core/numeric/learned-rounding.ts';
 import type { QuantDType } from '../../core/numeric/quantize.ts';
 import { type QuantizedTensor, quantizeTensor } from '../../core/numeric/quantize-tensor.ts';
 import { UniformGrid } from '../../core/numeric/uniform-grid.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
-import type { Plan } from '../../core/pass/weight-plan.ts';
+import type { Plan, WeightForm } from '../../core/pass/weight-plan.ts';
 import { expandedScheme, nbitsScheme, type Quantizer, type StoreOptions } from '../../core/pass/weight-store.ts';
 import { storeWeights } from '../../core/pass/weight-storing.ts';
 import type { Options } from './options.ts';
@@ -15,10 +15,14 @@ import type { Options } from './options.ts';
 /** Columns beyond which the statistics of one layer would take more than about 1.6 GB. */
 const MOST_COLUMNS = 8192;
 
+/** What is stored how; scales start with the least squared error. */
+export function formOf(options: Options): WeightForm {
+	// A classifier of a thousand classes is a third of a small network: learned rounding takes 4 bits there.
+	return { ...options, method: 'mse', edgeShare: 0.1 };
+}
+
 export async function run(model: Model, options: Options, context: PassContext): Promise<PassResult> {
-	return storeWeights(model, { ...options, method: 'mse' }, context, (plans, settled, notes) =>
-		learn(model, plans, options, settled, context, notes),
-	);
+	return storeWeights(model, formOf(options), context, (plans, settled, notes) => learn(model, plans, options, settled, context, notes));
 }
 
 async function learn(
@@ -72,7 +76,7 @@ async function learn(
 			);
 			const from = g * rows * columns;
 			const part = await learnRounding(weights.subarray(from, from + rows * columns), rows, columns, inputs.grams[g]!, grid, {
-				damping: options.damping,
+				damping: dampingFor(options.damping, inputs.rows, columns),
 				actOrder: options.actOrder,
 				start: options.start,
 				// 8 bits leave nothing to refit.
