@@ -1,15 +1,12 @@
 import type { CalibrationSet } from '../core/pass/calibration.ts';
 import { spreadIndices } from '../core/study/examples.ts';
-import { splitDataset, usualCalibration } from '../core/study/split.ts';
+import { splitDataset, usualCalibration, usualSplitSeed } from '../core/study/split.ts';
 import type { Dataset } from './dataset.ts';
 
 /** Examples of a set as sample inputs for passes: at most `limit`, spread over the set, always the same ones. */
 export function calibrationSet(dataset: Dataset, limit: number): CalibrationSet {
 	return chosenExamples(dataset, spreadIndices(dataset.n, limit));
 }
-
-/** The seed of every split that nobody chose a seed for: the page and the command line learn from the same examples. */
-export const usualSplitSeed = 1;
 
 /**
  * One set in two halves that share nothing: what passes learn from, and what results are judged on. Made-up examples are not split: there

@@ -5,7 +5,7 @@ import type { Feeds } from '../engine/port.ts';
 import type { Folder } from '../platform/folder.ts';
 import type { Claim } from '../platform/locks.ts';
 import type { Pwa } from '../platform/pwa.ts';
-import type { InputsRef } from '../workers/engine-protocol.ts';
+import type { EngineSubject, InputsRef } from '../workers/engine-protocol.ts';
 import type { ModelFiles } from '../workers/protocol.ts';
 import type { History } from './history.ts';
 import type { Services } from './services.ts';
@@ -59,8 +59,8 @@ export interface Context {
 	commit(event: StudyEvent, when?: 'shown' | 'stored'): Promise<void>;
 	/** Frees what removed variants hold, at the price of their undo. Tells whether there was anything. */
 	freeRemoved(): Promise<boolean>;
-	/** Makes these the inputs of the open study. Rejects where they cannot be used. */
-	openInputs(open: OpenStudy, inputs: InputsRef, signal: AbortSignal): Promise<void>;
+	/** Makes these the inputs of the open study, some of them kept to learn from where `split` says so. Rejects where they cannot be used. */
+	openInputs(open: OpenStudy, inputs: InputsRef, signal: AbortSignal, split?: EngineSubject['split']): Promise<void>;
 	/** Says a failure that has no place of its own on the page. */
 	sayFailure(failure: Failure): void;
 	/** Stops jobs of a variant; finished results stay. */

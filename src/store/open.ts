@@ -1,7 +1,7 @@
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { DatasetFacts, Failure, ModelFacts, Study, Variant } from '../core/study/study.ts';
 import { standardSet } from '../passes/standard-set.ts';
-import type { InputsRef } from '../workers/engine-protocol.ts';
+import type { EngineSubject, InputsRef } from '../workers/engine-protocol.ts';
 import { CallFailed, toFailure } from '../workers/failure.ts';
 import type { ModelFiles, NamedBlob } from '../workers/protocol.ts';
 import type { Context, OpenStudy } from './context.ts';
@@ -15,7 +15,7 @@ const syntheticSeed = 1;
 export interface Opening {
 	openFiles(files: readonly File[]): Promise<void>;
 	openSample(id: 'digits' | 'silero-vad'): Promise<void>;
-	openInputs(open: OpenStudy, inputs: InputsRef, signal: AbortSignal): Promise<void>;
+	openInputs(open: OpenStudy, inputs: InputsRef, signal: AbortSignal, split?: EngineSubject['split']): Promise<void>;
 }
 
 /** Files of each sample, by path below the page. */
@@ -224,7 +224,7 @@ export function createOpening(context: Context, studies: Studies): Opening {
 		}
 	};
 
-	const openInputs = async (open: OpenStudy, inputs: InputsRef, signal: AbortSignal): Promise<void> => {
+	const openInputs: Opening['openInputs'] = async (open, inputs, signal, split) => {
 		const { study, settings } = get();
 		if (!open.model || !study) return;
 		open.inputsPending = true;
@@ -238,6 +238,7 @@ export function createOpening(context: Context, studies: Studies): Opening {
 					inputs,
 					maxExamples: settings.maxExamples,
 					memoryBudgetBytes: settings.memoryBudgetBytes,
+					...(split && { split }),
 				},
 				{ signal, input: `inputs:${study.model.hash}`, key: engineKey(referenceTarget), deadlineMs: 10 * minute },
 			);

@@ -3,7 +3,9 @@ import { recipeNeeds } from '../core/pass/pipeline.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { StudyEvent } from '../core/study/events.ts';
 import { variantId } from '../core/study/identity.ts';
+import { usualCalibration, usualSplitSeed } from '../core/study/split.ts';
 import type { Hash, Variant } from '../core/study/study.ts';
+import { toFailure } from '../workers/failure.ts';
 import type { Context } from './context.ts';
 import type { Actions } from './state.ts';
 
@@ -34,12 +36,24 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 		return false;
 	};
 
-	/** What is learnt from other inputs is another variant. */
-	const learntFrom = (recipe: Recipe, passes: ReadonlyMap<string, AnyPass>): string | undefined => {
+	const learns = (recipe: Recipe, passes: ReadonlyMap<string, AnyPass>): boolean => {
 		// A step that this version does not know fails when it is run, and says so there.
-		if (recipe.steps.some((step) => !step.off && !passes.has(step.pass))) return undefined;
+		if (recipe.steps.some((step) => !step.off && !passes.has(step.pass))) return false;
 		const needs = recipeNeeds(recipe, passes);
-		return needs.has('calibration') || needs.has('labels') ? get().study?.dataset?.hash : undefined;
+		return needs.has('calibration') || needs.has('labels');
+	};
+
+	/**
+	 * The first recipe that learns sets some examples aside: results are judged on the others from then on, and what was judged on all is
+	 * judged again. Throws where the inputs cannot be read any more.
+	 */
+	const splitInputs = async (): Promise<void> => {
+		const { open } = context;
+		const dataset = get().study?.dataset;
+		if (!open?.inputs || !dataset || dataset.kind === 'synthetic' || dataset.split) return;
+		const calibration = usualCalibration(dataset.n);
+		get().toast(`${calibration} of ${dataset.n} examples are kept to learn from; results are judged on the others.`);
+		await context.openInputs(open, open.inputs, open.closing.signal, { seed: usualSplitSeed, calibration });
 	};
 
 	return {
@@ -48,10 +62,19 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 			const passes = await registry();
 			const model = get().study?.model.hash;
 			if (model === undefined) return;
+			if (recipes.some((recipe) => learns(recipe, passes))) {
+				try {
+					await splitInputs();
+				} catch (error) {
+					context.sayFailure(toFailure(error));
+					return;
+				}
+			}
+			const learntFrom = get().study?.dataset?.hash;
 			const asked: { readonly id: Hash; readonly recipe: Recipe }[] = [];
 			for (const recipe of recipes) {
 				if (!recipe.steps.some((step) => !step.off)) get().toast('This recipe has no step to run.', 'error');
-				else asked.push({ id: await variantId(model, recipe, passes, learntFrom(recipe, passes)), recipe });
+				else asked.push({ id: await variantId(model, recipe, passes, learns(recipe, passes) ? learntFrom : undefined), recipe });
 			}
 			// From here on nothing waits: all variants and the first step appear at once.
 			if (get().study?.model.hash !== model) return;

@@ -28,6 +28,8 @@ export interface EngineSubject {
 	readonly maxExamples: number;
 	/** Models that are sure to need more are refused before they are run. */
 	readonly memoryBudgetBytes: number;
+	/** Some of the inputs are kept for passes to learn from: results are judged on the others. */
+	readonly split?: { readonly seed: number; readonly calibration: number };
 }
 
 export interface MeasuredFile {

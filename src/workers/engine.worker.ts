@@ -1,6 +1,7 @@
 import { resolveRecipe } from '../core/pass/resolve.ts';
+import type { Examples } from '../core/study/examples.ts';
+import { hashText } from '../core/study/identity.ts';
 import type { DatasetFacts } from '../core/study/study.ts';
-import type { Dataset } from '../data/dataset.ts';
 import { benchmark as measure, referenceOutputs } from '../engine/benchmark.ts';
 import { evaluate as compare, createReference, type Reference } from '../engine/evaluate.ts';
 import { type Outputs, outputBytes } from '../engine/outputs.ts';
@@ -8,7 +9,7 @@ import type { Engine } from '../engine/port.ts';
 import { engineProbe } from '../engine/probe.ts';
 import { passes } from '../passes/registry.ts';
 import type { EngineMethods, EngineSubject } from './engine-protocol.ts';
-import { datasetOf, engineOf, forgetInputs, inputsKey, modelBytes } from './inputs.ts';
+import { datasetOf, engineOf, forgetInputs, halvesOf, inputsKey, judgedOf, modelBytes } from './inputs.ts';
 import type { ModelFiles } from './protocol.ts';
 import { type Call, serve } from './serve.ts';
 import { openModel, totalBytes } from './sources.ts';
@@ -25,11 +26,19 @@ async function describeInputs(args: Args<'describeInputs'>, call: Call): Result<
 	// Always opened anew: other files may have the same names and sizes.
 	forgetInputs();
 	reference = undefined;
-	const { facts } = await datasetOf({ ...args, target: { backend: 'wasm', threads: 1 } }, call);
-	return facts;
+	const subject = { ...args, target: { backend: 'wasm', threads: 1 } as const };
+	const { facts } = await datasetOf(subject, call);
+	if (!args.split) return facts;
+	const { split, judged } = await halvesOf(subject, call);
+	return {
+		...facts,
+		hash: await hashText(`${facts.hash} ${split.seed} ${split.calibration.join()}`),
+		n: judged.n,
+		split: { seed: split.seed, of: facts.n, calibration: split.calibration, notes: split.notes },
+	};
 }
 
-async function referenceOf(args: EngineSubject & { readonly dataset: DatasetFacts }, examples: Dataset, call: Call): Promise<Reference> {
+async function referenceOf(args: EngineSubject & { readonly dataset: DatasetFacts }, examples: Examples, call: Call): Promise<Reference> {
 	const key = `${inputsKey(args)} ${args.dataset.hash}`;
 	if (reference?.key !== key) {
 		const value = createReference({
@@ -50,7 +59,7 @@ async function referenceOf(args: EngineSubject & { readonly dataset: DatasetFact
 
 async function evaluate(args: Args<'evaluate'>, call: Call): Result<'evaluate'> {
 	const running = await engineOf(args);
-	const examples = await datasetOf(args, call);
+	const examples = await judgedOf(args, call);
 	const original = await referenceOf(args, examples, call);
 	const evaluation =
 		args.variant.id === 'original'
@@ -67,7 +76,7 @@ async function evaluate(args: Args<'evaluate'>, call: Call): Result<'evaluate'> 
 	return { evaluation, ...(outputs && { reference: outputs }) };
 }
 
-async function referenceFor(running: Engine, files: ModelFiles, examples: Dataset): Promise<Outputs | undefined> {
+async function referenceFor(running: Engine, files: ModelFiles, examples: Examples): Promise<Outputs | undefined> {
 	const { feeds } = await examples.example(0);
 	const outputs = await referenceOutputs(running, await modelBytes(files), feeds);
 	return outputBytes(outputs) <= keptReferenceBytes ? outputs : undefined;
@@ -120,6 +129,6 @@ serve({
 	resolve,
 	benchmark,
 	reference: async (args: Args<'reference'>, call: Call): Result<'reference'> =>
-		(await referenceFor(await engineOf(args), args.variant.files, await datasetOf(args, call))) ?? null,
-	feeds: async (args: Args<'feeds'>, call: Call): Result<'feeds'> => (await (await datasetOf(args, call)).example(0)).feeds,
+		(await referenceFor(await engineOf(args), args.variant.files, await judgedOf(args, call))) ?? null,
+	feeds: async (args: Args<'feeds'>, call: Call): Result<'feeds'> => (await (await judgedOf(args, call)).example(0)).feeds,
 });

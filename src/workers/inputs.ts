@@ -1,6 +1,9 @@
 import { externalLocations } from '../core/onnx/external.ts';
 import { inferTypes } from '../core/onnx/infer.ts';
 import { estimateRunBytes } from '../core/onnx/memory.ts';
+import type { Examples } from '../core/study/examples.ts';
+import { type Split, splitDataset } from '../core/study/split.ts';
+import { chosenExamples } from '../data/calibration.ts';
 import type { Dataset, DataTarget, Trial } from '../data/dataset.ts';
 import { idLimits } from '../data/id-limits.ts';
 import { syntheticDataset } from '../data/synthetic.ts';
@@ -28,6 +31,7 @@ export function forgetInputs(): void {
 		() => {},
 	);
 	opened = undefined;
+	halves = undefined;
 }
 
 /** The worker serves the target of its first call; the host binds calls of one target to one worker. */
@@ -113,4 +117,37 @@ export function datasetOf(subject: EngineSubject, call: Call): Promise<Dataset> 
 		});
 	}
 	return opened.dataset;
+}
+
+/** A set in what passes learn from and what results are judged on. */
+interface Halves {
+	readonly split: Split;
+	readonly judged: Examples;
+}
+
+let halves: { readonly key: string; readonly value: Promise<Halves> } | undefined;
+
+/** The two halves of a subject's inputs: its examples are read once to find copies. */
+export function halvesOf(subject: EngineSubject, call: Call): Promise<Halves> {
+	const { split } = subject;
+	if (!split) throw new RangeError('these inputs are not split');
+	const key = `${inputsKey(subject)} ${split.seed} ${split.calibration}`;
+	if (halves?.key !== key) {
+		const value = (async () => {
+			const dataset = await datasetOf(subject, call);
+			const facts = await dataset.exampleFacts(undefined, (fraction) => call.progress(fraction, 'Looking for copies'));
+			const found = splitDataset(facts, split);
+			return { split: found, judged: chosenExamples(dataset, found.evaluation) };
+		})();
+		halves = { key, value };
+		value.catch(() => {
+			if (halves?.key === key) halves = undefined;
+		});
+	}
+	return halves.value;
+}
+
+/** The examples that results are judged on: all, or those that no pass learns from. */
+export async function judgedOf(subject: EngineSubject, call: Call): Promise<Examples> {
+	return subject.split ? (await halvesOf(subject, call)).judged : datasetOf(subject, call);
 }

@@ -174,6 +174,7 @@ const dataset = z.strictObject({
 	picture: z.optional(preprocessingSchema),
 	skipped: list(z.strictObject({ name, reason: text(10_000) }), 100_000),
 	skippedCount: z.optional(count),
+	split: z.optional(z.strictObject({ seed: count, of: count, calibration: list(count, 100_000), notes: list(text(10_000), 1000) })),
 });
 const maxVariants = 5000;
 const maxFigures = 100_000;

@@ -214,6 +214,19 @@ export interface DatasetFacts {
 	readonly skipped: readonly { readonly name: string; readonly reason: string }[];
 	/** How many were left out in all, where that is more than `skipped` names. */
 	readonly skippedCount?: number;
+	/** Set once a recipe learns from the set: some examples are kept for that, and `n` counts those that results are judged on. */
+	readonly split?: DatasetSplit;
+}
+
+/** Which examples passes learn from; results are judged on the others. */
+export interface DatasetSplit {
+	readonly seed: number;
+	/** Examples in all. */
+	readonly of: number;
+	/** Indices of those that passes learn from, ascending. */
+	readonly calibration: readonly number[];
+	/** What the split says of the set: copies left out, labels that contradict. */
+	readonly notes: readonly string[];
 }
 
 export type DataKind = 'pictures' | 'arrays' | 'table' | 'text' | 'sound' | 'synthetic' | 'sample';

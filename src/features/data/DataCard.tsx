@@ -6,8 +6,15 @@ export interface DataCardProps {
 	readonly onAdd: () => void;
 }
 
+const mappingWords = {
+	list: 'Classes by the list in the data',
+	numbers: 'Classes by their numbers',
+	given: 'Classes as you assigned them',
+} as const;
+
 /** Which inputs the figures rest on. Synthetic ones are never called accuracy. */
 export function DataCard({ dataset, readOnly, onAdd }: DataCardProps) {
+	const leftOut = dataset?.skippedCount ?? dataset?.skipped.length ?? 0;
 	return (
 		<section className="card" aria-labelledby="data-title">
 			<h2 id="data-title">Data</h2>
@@ -22,6 +29,14 @@ export function DataCard({ dataset, readOnly, onAdd }: DataCardProps) {
 									: `${dataset.n.toLocaleString()} ${dataset.labelled ? 'labelled' : 'unlabelled'}`}
 							</dd>
 						</div>
+						{dataset.split && (
+							<div>
+								<dt>kept to learn from</dt>
+								<dd>
+									{dataset.split.calibration.length.toLocaleString()} of {dataset.split.of.toLocaleString()}
+								</dd>
+							</div>
+						)}
 						{dataset.classes !== undefined && (
 							<div>
 								<dt>classes</dt>
@@ -40,9 +55,31 @@ export function DataCard({ dataset, readOnly, onAdd }: DataCardProps) {
 								? 'Fed to the model as they are, without preprocessing.'
 								: dataset.preprocessing}
 					</p>
+					{dataset.mapping && (
+						<details>
+							<summary>
+								{dataset.mapping.origin === 'order'
+									? 'Classes in alphabetical order: a guess, please check'
+									: mappingWords[dataset.mapping.origin]}
+							</summary>
+							<ul>
+								{dataset.mapping.classes.slice(0, 50).map((entry) => (
+									<li key={entry.name}>
+										{entry.name} <span className="muted">is output {entry.index}</span>
+									</li>
+								))}
+								{dataset.mapping.classes.length > 50 && <li className="muted">and {dataset.mapping.classes.length - 50} more</li>}
+							</ul>
+						</details>
+					)}
+					{dataset.split?.notes.map((note) => (
+						<p key={note} className="muted">
+							{note}.
+						</p>
+					))}
 					{dataset.skipped.length > 0 && (
 						<details>
-							<summary>{dataset.skipped.length === 1 ? '1 entry left out' : `${dataset.skipped.length} entries left out`}</summary>
+							<summary>{leftOut === 1 ? '1 entry left out' : `${leftOut.toLocaleString()} entries left out`}</summary>
 							<ul>
 								{dataset.skipped.slice(0, 50).map((entry) => (
 									<li key={entry.name}>

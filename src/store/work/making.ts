@@ -1,8 +1,6 @@
 import type { Note } from '../../core/pass/pass.ts';
 import { recipeNeeds } from '../../core/pass/pipeline.ts';
 import type { Recipe } from '../../core/pass/recipe.ts';
-import { spreadIndices } from '../../core/study/examples.ts';
-import { usualCalibration } from '../../core/study/split.ts';
 import type { DatasetFacts, Hash, Target, Variant } from '../../core/study/study.ts';
 import { toFailure } from '../../workers/failure.ts';
 import type { CompressArgs } from '../../workers/protocol.ts';
@@ -105,7 +103,9 @@ export function createMaker(context: Context): Maker {
 		const { passes } = await import('../../passes/registry.ts');
 		if (!open.inputs || recipeNeeds(recipe, passes).size === 0) return undefined;
 		const target: Target = { backend: 'wasm', threads: learnThreads() };
-		return { ...engineSubject(context, open, target), calibration: spreadIndices(dataset.n, usualCalibration(dataset.n)) };
+		// Made-up inputs are not split: there is nothing to be honest about, and few of them.
+		const calibration = dataset.split?.calibration ?? Array.from({ length: dataset.n }, (_, index) => index);
+		return { ...engineSubject(context, open, target), calibration };
 	};
 
 	/** As many as the person measures with. */

@@ -20,6 +20,7 @@ export function engineSubject({ get }: Context, open: OpenStudy, target: Target)
 		inputs: open.inputs,
 		maxExamples: settings.maxExamples,
 		memoryBudgetBytes: settings.memoryBudgetBytes,
+		...(study.dataset?.split && { split: { seed: study.dataset.split.seed, calibration: study.dataset.split.calibration.length } }),
 	};
 }
 
