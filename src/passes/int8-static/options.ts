@@ -97,7 +97,7 @@ export const schema = options({
 	leastSqnr: number({
 		title: 'Least signal to noise',
 		help: 'Where the outputs on the sample inputs fall below this, the values whose codes cost most stay in fp32 (weights are still int8) until it holds. 0: never.',
-		default: 20,
+		default: 23,
 		min: 0,
 		max: 80,
 		unit: 'dB',
