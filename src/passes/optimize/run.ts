@@ -32,7 +32,7 @@ export function describeOptimize(model: Model, options: OptimizeOptions): Note[]
 export async function runOptimize(model: Model, options: OptimizeOptions, context: PassContext): Promise<PassResult> {
 	const notes = unknownRules(options);
 	const nodesBefore = countNodes(model);
-	const listed = options.weightsAsConstants ? unlistWeights(model) : 0;
+	const listed = options.weightsAsConstants ? weightInputs(model) : 0;
 	if (listed > 0) notes.push({ level: 'info', reason: listedNote(listed) });
 	const result = await applyRules(model, options, context, (fraction, detail) => context.progress(fraction, detail));
 	const nodesAfter = countNodes(model);
@@ -62,6 +62,7 @@ export async function applyRules(
 	onProgress?: DriverOptions['onProgress'],
 	onApplied?: DriverOptions['onApplied'],
 ): Promise<DriverResult> {
+	if (options.weightsAsConstants) unlistWeights(model);
 	const rules = new OptimizeContext(model, {
 		allowContrib: options.allowContrib,
 		sizeBudget: options.sizeBudget,
@@ -92,11 +93,9 @@ function weightInputs(model: Model): number {
 	return model.graph.inputs.filter((value) => value.initializer).length;
 }
 
-function unlistWeights(model: Model): number {
-	if (model.irVersion < 4) return 0;
-	const listed = model.graph.inputs.filter((value) => value.initializer);
-	for (const value of listed) model.graph.removeInput(value);
-	return listed.length;
+function unlistWeights(model: Model): void {
+	if (model.irVersion < 4) return;
+	for (const value of model.graph.inputs.filter(({ initializer }) => initializer)) model.graph.removeInput(value);
 }
 
 function listedNote(count: number): string {
