@@ -1,6 +1,7 @@
 import type { AnyPass } from '../core/pass/pass.ts';
 import { awq } from './awq/index.ts';
 import { equalize } from './equalize/index.ts';
+import { fixDims } from './fix-dims/index.ts';
 import { float16 } from './float16/index.ts';
 import { gptq } from './gptq/index.ts';
 import { int8Dynamic } from './int8-dynamic/index.ts';
@@ -11,12 +12,15 @@ import { palettize } from './palettize/index.ts';
 import { pruneMagnitude } from './prune-magnitude/index.ts';
 import { pruneSparse } from './prune-sparse/index.ts';
 import { pruneStructured } from './prune-structured/index.ts';
+import { raiseOpsetPass } from './raise-opset/index.ts';
 import { smoothQuant } from './smooth-quant/index.ts';
 import { weightOnly } from './weight-only/index.ts';
 
 /** Every pass of this version by id. A pass is a folder: add its definition here and it is in the page, the CLI and the docs. */
 const list: readonly AnyPass[] = [
 	optimize,
+	fixDims,
+	raiseOpsetPass,
 	float16,
 	int8Dynamic,
 	int8Static,
