@@ -13,6 +13,8 @@ export interface Factorization {
  * Best approximations of W [rows, columns] by lower rank for inputs with the Gram matrix H [columns, columns]: least
  * tr((W - A B) H (W - A B)^T), the truncated singular value decomposition of W L (whitening as in SVD-LLM, Wang and others 2024).
  * Without a Gram matrix the plain decomposition of W. The eigenproblem is solved on the shorter side.
+ *
+ * `rowWeights`, for tables that are looked up: how much each row counts. Least sum over rows of weight |row - its approximation|^2.
  */
 export function factorize(
 	weights: Float32Array,
@@ -20,7 +22,9 @@ export function factorize(
 	columns: number,
 	gram: Float64Array | undefined,
 	damping: number,
+	rowWeights?: Float64Array,
 ): Factorization {
+	if (rowWeights) return byColumns(weights, rows, columns, undefined, damping, rowWeights);
 	return rows <= columns ? byRows(weights, rows, columns, gram, damping) : byColumns(weights, rows, columns, gram, damping);
 }
 
@@ -70,8 +74,9 @@ function byColumns(weights: Float32Array, rows: number, columns: number, gram: F
 	const square = new Float64Array(n * n);
 	for (let r = 0; r < rows; r++) {
 		const at = r * n;
+		const counts = rowWeights ? rowWeights[r]! : 1;
 		for (let i = 0; i < n; i++) {
-			const w = weights[at + i]!;
+			const w = weights[at + i]! * counts;
 			if (w === 0) continue;
 			for (let j = 0; j <= i; j++) square[i * n + j]! += w * weights[at + j]!;
 		}

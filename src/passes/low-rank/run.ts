@@ -63,7 +63,11 @@ export async function run(model: Model, options: Options, context: PassContext):
 	for (const [index, table] of tables.entries()) {
 		context.progress((0.1 * index) / tables.length, table.plan.value.name);
 		const values = await readFloats(table.plan.tensor, 0, table.rows * table.columns, context.signal);
-		tableParts.set(table, factorize(values, table.rows, table.columns, undefined, options.damping));
+		const uses = options.aware ? await rowUses(table, context) : undefined;
+		if (options.aware && !uses) {
+			notes.push({ level: 'info', node: table.plan.value.name, reason: 'all rows count alike: what is looked up is computed, not given' });
+		}
+		tableParts.set(table, factorize(values, table.rows, table.columns, undefined, options.damping, uses));
 	}
 	const energies = await spectra(model, layers, options, within(context, 0.1, 0.4));
 	const known = layers.filter((layer) => energies.has(layer));
@@ -124,6 +128,30 @@ export async function run(model: Model, options: Options, context: PassContext):
 		});
 	}
 	return result(split, touched);
+}
+
+/** Of the weight of all rows together, what rows that no sample input looks up get: they may come all the same. */
+const unseenShare = 0.1;
+
+/** How much each row of a table counts: how often the sample inputs look it up. undefined where the indices are computed. */
+async function rowUses({ gather, rows }: Table, { calibration, signal }: PassContext): Promise<Float64Array | undefined> {
+	const indices = gather.input(1);
+	if (!indices?.isGraphInput || !calibration) return undefined;
+	const counts = new Float64Array(rows);
+	let total = 0;
+	for (let i = 0; i < calibration.n; i++) {
+		signal?.throwIfAborted();
+		const data = (await calibration.example(i, signal)).feeds[indices.name]?.data;
+		if (!data || !ArrayBuffer.isView(data)) return undefined;
+		for (const value of data as BigInt64Array | Int32Array) {
+			const row = Number(value);
+			const at = row < 0 ? row + rows : row;
+			if (at < 0 || at >= rows) continue;
+			counts[at] = (counts[at] as number) + 1;
+			total += 1;
+		}
+	}
+	return counts.map((count) => count / Math.max(1, total) + unseenShare / rows);
 }
 
 function within(context: PassContext, from: number, to: number): PassContext {
