@@ -69,7 +69,7 @@ function readerOf(node: Node): ScaledReader | undefined {
 /** LayerNormalization, or what exporters write of it: Add(Mul(normalized, gain), shift). */
 function gainsOf(input: Value, channels: number): ConstantInput[] | undefined {
 	const node = input.producer;
-	if (!node || node.domain !== '') return undefined;
+	if (node?.domain !== '') return undefined;
 	const constant = (owner: Node, slot: number): ConstantInput | undefined => {
 		const value = owner.input(slot);
 		const tensor = value ? storedTensor(value) : undefined;

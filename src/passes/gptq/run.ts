@@ -14,11 +14,13 @@ import type { Options } from './options.ts';
 
 /** Columns beyond which the statistics of one layer would take more than about 1.6 GB. */
 const MOST_COLUMNS = 8192;
+/** Of all weights: what keeps 8 bits because it is small. */
+const SMALL_SHARE = 0.05;
 
 /** What is stored how; scales start with the least squared error. */
 export function formOf(options: Options): WeightForm {
 	// A classifier of a thousand classes is a third of a small network: learned rounding takes 4 bits there.
-	return { ...options, method: 'mse', edgeShare: 0.1 };
+	return { ...options, method: 'mse', edgeShare: 0.1, smallShare: SMALL_SHARE };
 }
 
 export async function run(model: Model, options: Options, context: PassContext): Promise<PassResult> {

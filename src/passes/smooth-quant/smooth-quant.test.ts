@@ -51,7 +51,10 @@ async function throughInt8(model: Model, smooth: boolean): Promise<number> {
 	const outputs = async (m: Model): Promise<number[]> => {
 		const session = await compute.load(m, { graphOptimization: 'all' });
 		const all: number[] = [];
-		for (const feeds of judge) all.push(...((await session.run(feeds)).y?.data as Float32Array));
+		for (const feeds of judge) {
+			const { y } = await session.run(feeds);
+			if (y) all.push(...(y.data as Float32Array));
+		}
 		await session.release();
 		return all;
 	};
