@@ -68,7 +68,14 @@ function byRows(weights: Float32Array, rows: number, columns: number, gram: Floa
 }
 
 /** Eigenvectors V of L^T W^T W L: A = W L V_r, B = V_r^T L^-1. */
-function byColumns(weights: Float32Array, rows: number, columns: number, gram: Float64Array | undefined, damping: number): Factorization {
+function byColumns(
+	weights: Float32Array,
+	rows: number,
+	columns: number,
+	gram: Float64Array | undefined,
+	damping: number,
+	rowWeights?: Float64Array,
+): Factorization {
 	const n = columns;
 	const lower = gram ? dampedCholesky(gram, n, damping).factor : undefined;
 	const square = new Float64Array(n * n);
