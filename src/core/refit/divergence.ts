@@ -19,12 +19,36 @@ export function outputKinds(model: Model, sample: Readonly<Record<string, Tensor
 	return kinds;
 }
 
+/** Variance of each output over all its numbers in all examples: what errors of numbers are measured by. */
+export function outputVariances(
+	kinds: ReadonlyMap<string, OutputKind>,
+	outputs: readonly Readonly<Record<string, TensorData>>[],
+): Map<string, number> {
+	const variances = new Map<string, number>();
+	for (const name of kinds.keys()) {
+		let [count, sum, square] = [0, 0, 0];
+		for (const example of outputs) {
+			const data = example[name]?.data;
+			if (!(data instanceof Float32Array)) continue;
+			for (const x of data) {
+				count += 1;
+				sum += x;
+				square += x * x;
+			}
+		}
+		const mean = sum / Math.max(1, count);
+		variances.set(name, Math.max(square / Math.max(1, count) - mean * mean, 1e-12 * (square / Math.max(1, count)), 1e-30));
+	}
+	return variances;
+}
+
 /**
  * How far outputs are from the original's, averaged over outputs: Kullback-Leibler divergence in nats of each row for classes, squared
  * error over variance for numbers.
  */
 export function divergence(
 	kinds: ReadonlyMap<string, OutputKind>,
+	variances: ReadonlyMap<string, number>,
 	original: Readonly<Record<string, TensorData>>,
 	variant: Readonly<Record<string, TensorData>>,
 ): number {
@@ -33,22 +57,15 @@ export function divergence(
 		const [a, b] = [original[name], variant[name]];
 		if (!(a?.data instanceof Float32Array) || !(b?.data instanceof Float32Array)) continue;
 		const width = a.dims.at(-1) ?? 1;
-		total += kind === 'numbers' ? relativeError(a.data, b.data) : rowsKl(a.data, b.data, width, kind);
+		total += kind === 'numbers' ? meanSquare(a.data, b.data) / (variances.get(name) ?? 1) : rowsKl(a.data, b.data, width, kind);
 	}
 	return total / Math.max(1, kinds.size);
 }
 
-function relativeError(a: Float32Array, b: Float32Array): number {
-	let [sum, square, error] = [0, 0, 0];
-	for (let i = 0; i < a.length; i++) {
-		const x = a[i] as number;
-		sum += x;
-		square += x * x;
-		error += (x - (b[i] as number)) ** 2;
-	}
-	const variance = square - (sum * sum) / Math.max(1, a.length);
-	if (!Number.isFinite(error)) return 1e6;
-	return error / Math.max(variance, square * 1e-6, 1e-30);
+function meanSquare(a: Float32Array, b: Float32Array): number {
+	let error = 0;
+	for (let i = 0; i < a.length; i++) error += ((a[i] as number) - (b[i] as number)) ** 2;
+	return Number.isFinite(error) ? error / Math.max(1, a.length) : 1e30;
 }
 
 function rowsKl(a: Float32Array, b: Float32Array, width: number, kind: 'logits' | 'probabilities'): number {

@@ -46,12 +46,14 @@ export interface Structure {
 	readonly groups: readonly Group[];
 	/** Layers with weights whose output channels cannot go, with the reason. */
 	readonly kept: readonly KeptLayer[];
-	/** Multiply-accumulates of the layers known here, before anything goes. */
+	/** Multiply-accumulates of the layers known here, before anything goes: of the branches of an If the dearest. */
 	readonly macs: number;
+	/** The same with all branches added up. */
+	readonly allMacs: number;
 	/** Bytes of all stored tensors. */
 	readonly bytes: number;
 	/** What is left when so many units of each group go (fractions allowed). */
-	estimate(gone: readonly number[]): { readonly macs: number; readonly bytes: number };
+	estimate(gone: readonly number[]): { readonly macs: number; readonly allMacs: number; readonly bytes: number };
 }
 
 const rules = new Map([...elementwiseRules, ...layerRules, ...shapeRules]);
@@ -104,6 +106,7 @@ export async function findStructure(model: Model): Promise<Structure> {
 		groups,
 		kept: keptLayers(trace),
 		macs,
+		allMacs: trace.costs.reduce((sum, cost) => sum + cost.macs, 0),
 		bytes,
 		estimate(gone) {
 			const left = (labels: Int32Array): number => {
@@ -111,7 +114,9 @@ export async function findStructure(model: Model): Promise<Structure> {
 				for (const [group, perUnit] of share(labels)) count -= (gone[group] ?? 0) * perUnit;
 				return count / labels.length;
 			};
-			const total = totalMacs(trace, (cost) => cost.axes.reduce((product, labels) => product * left(labels), cost.macs));
+			const macsLeft = (cost: Cost): number => cost.axes.reduce((product, labels) => product * left(labels), cost.macs);
+			const total = totalMacs(trace, macsLeft);
+			const allMacs = trace.costs.reduce((sum, cost) => sum + macsLeft(cost), 0);
 			let size = bytes;
 			for (const [value, axes] of trace.axes) {
 				const tensor = trace.tensorOf(value);
@@ -119,7 +124,7 @@ export async function findStructure(model: Model): Promise<Structure> {
 				const fraction = axes.reduce((product, labels) => (labels ? product * left(labels) : product), 1);
 				size -= tensor.byteLength * (1 - fraction);
 			}
-			return { macs: total, bytes: size };
+			return { macs: total, allMacs, bytes: size };
 		},
 	};
 }

@@ -47,7 +47,7 @@ export function uniformCounts(
 	return counts(high);
 }
 
-function left(structure: Structure, learned: readonly Learned[], counts: readonly number[]): Budget {
+function left(structure: Structure, learned: readonly Learned[], counts: readonly number[]): ReturnType<Structure['estimate']> {
 	const gone = new Array<number>(structure.groups.length).fill(0);
 	for (const [i, { group }] of learned.entries()) gone[group.index] = counts[i] as number;
 	return structure.estimate(gone);
@@ -112,14 +112,18 @@ function interpolate(points: readonly Point[], count: number): number {
 export function solvedCounts(structure: Structure, learned: readonly Learned[], options: PruneOptions, budget: Budget): number[] {
 	const costs = costCurves(learned, options);
 	const counts = learned.map(() => 0);
-	const saving = (counts: readonly number[]): number => {
-		const { macs, bytes } = left(structure, learned, counts);
-		const over = (value: number, limit: number, total: number): number => (Number.isFinite(limit) ? Math.max(0, value - limit) / total : 0);
-		return over(macs, budget.macs, structure.macs) + over(bytes, budget.bytes, structure.bytes);
+	const meeting = (changed: readonly number[]): boolean => meets(structure, learned, changed, budget);
+	/** What counts as saved: of the metrics whose budget is not met yet. All branches of an If count, or equal ones would stop each other. */
+	const workOf = (changed: readonly number[], metrics: { macs: boolean; bytes: boolean }): number => {
+		const { allMacs, bytes } = left(structure, learned, changed);
+		return (metrics.macs ? allMacs / structure.allMacs : 0) + (metrics.bytes ? bytes / structure.bytes : 0);
 	};
-	let now = saving(counts);
-	while (now > 0) {
-		let best: { i: number; next: number; rate: number; after: number } | undefined;
+	for (;;) {
+		const state = left(structure, learned, counts);
+		const open = { macs: state.macs > budget.macs, bytes: state.bytes > budget.bytes };
+		if (!open.macs && !open.bytes) break;
+		const now = workOf(counts, open);
+		let best: { i: number; next: number; rate: number } | undefined;
 		for (const [i, { group }] of learned.entries()) {
 			const units = group.units.length;
 			const most = countFor(units, 1, options);
@@ -129,17 +133,16 @@ export function solvedCounts(structure: Structure, learned: readonly Learned[], 
 			// What is left stays a multiple of the step.
 			const next = Math.min(most, current === 0 ? stride + ((units - stride) % step) : current + stride);
 			if (next <= current) continue;
-			const after = saving(counts.with(i, next));
+			const after = workOf(counts.with(i, next), open);
 			if (after >= now) continue;
 			const price = Math.max(0, (costs[i]?.(next) ?? 0) - (costs[i]?.(current) ?? 0));
 			const rate = price / (now - after);
-			if (!best || rate < best.rate) best = { i, next, rate, after };
+			if (!best || rate < best.rate) best = { i, next, rate };
 		}
-		if (!best) break;
+		if (!best) return counts;
 		counts[best.i] = best.next;
-		now = best.after;
 	}
-	giveBack(learned, options, counts, costs, (changed) => saving(changed) <= now);
+	giveBack(learned, options, counts, costs, meeting);
 	return counts;
 }
 

@@ -3,7 +3,7 @@ import type { Model } from '../../core/ir/model.ts';
 import type { TensorData } from '../../core/ir/tensor-data.ts';
 import type { CalibrationSet, Compute } from '../../core/pass/calibration.ts';
 import type { PassContext } from '../../core/pass/pass.ts';
-import { divergence, type OutputKind, outputKinds } from '../../core/refit/divergence.ts';
+import { divergence, type OutputKind, outputKinds, outputVariances } from '../../core/refit/divergence.ts';
 import { featureRows, rowCount } from '../../core/refit/layer.ts';
 import { type Moments, MomentsReducer, RowProducts } from '../../core/refit/moments.ts';
 import { centred } from '../../core/refit/ridge.ts';
@@ -15,7 +15,7 @@ import { rankByWeights } from './rank.ts';
 import { type Reader, unitFeatures } from './readers.ts';
 
 /** Memory that values of all examples may take between layers. */
-export const LIVE_BYTES = 160_000_000;
+export const LIVE_BYTES = 80_000_000;
 /** Shares of a group at which its error is measured. */
 const LEVELS = [1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8];
 /** Share of a group that is taken out on trial to see what the outputs do. */
@@ -44,13 +44,15 @@ export interface Learned {
 
 export interface Reference {
 	readonly kinds: ReadonlyMap<string, OutputKind>;
+	readonly variances: ReadonlyMap<string, number>;
 	readonly outputs: readonly Readonly<Record<string, TensorData>>[];
 }
 
 /** The original's outputs on the held-out examples. */
 export async function referenceOutputs(model: Model, samples: Samples, compute: Compute, signal?: AbortSignal): Promise<Reference> {
 	const outputs = await outputsOf(model, samples, compute, signal);
-	return { kinds: outputKinds(model, outputs[0] ?? {}), outputs };
+	const kinds = outputKinds(model, outputs[0] ?? {});
+	return { kinds, variances: outputVariances(kinds, outputs), outputs };
 }
 
 async function outputsOf(model: Model, { calibration, held }: Samples, compute: Compute, signal?: AbortSignal) {
@@ -77,7 +79,8 @@ export async function divergenceOf(
 ): Promise<number> {
 	const outputs = await outputsOf(model, samples, compute, signal);
 	let total = 0;
-	for (const [i, variant] of outputs.entries()) total += divergence(reference.kinds, reference.outputs[i] ?? {}, variant);
+	for (const [i, variant] of outputs.entries())
+		total += divergence(reference.kinds, reference.variances, reference.outputs[i] ?? {}, variant);
 	return total / Math.max(1, outputs.length);
 }
 

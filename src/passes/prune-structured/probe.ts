@@ -125,7 +125,7 @@ async function behind(
 			const results = await session.run(feeds);
 			const variant: Record<string, TensorData> = { ...reference.outputs[example] };
 			for (const value of outputs) variant[value.name] = results[extracted.outputs.get(value) ?? ''] as TensorData;
-			total += divergence(reference.kinds, reference.outputs[example] ?? {}, variant);
+			total += divergence(reference.kinds, reference.variances, reference.outputs[example] ?? {}, variant);
 		}
 	} finally {
 		await session.release();

@@ -49,7 +49,7 @@ export async function divide(calibration: CalibrationSet, options: PruneOptions,
 	const first = base > 0 ? await calibration.example(0, signal) : undefined;
 	const varies = options.augment && first !== undefined && pictureInput(first.feeds) !== undefined;
 	const most = Math.max(base, Math.min(MOST_EXAMPLES, Math.floor(INPUT_BYTES / Math.max(1, feedBytes(first?.feeds ?? {})))));
-	const variations = varies ? Math.max(1, Math.min(16, Math.round(most / base))) : 1;
+	const variations = varies ? Math.max(1, Math.min(16, Math.ceil(most / base))) : 1;
 	const stride = Math.max(2, Math.round(1 / options.heldOut));
 	const isHeld = (index: number): boolean => index % stride === stride - 1 || (base < stride && index === base - 1);
 	const indices = Array.from({ length: base }, (_, i) => i);
