@@ -206,10 +206,20 @@ async function sumOverInputs(layer: LinearLayer, shift: Float64Array): Promise<F
 	return sums;
 }
 
-/** The node that makes a value, where nothing else reads it: rules that change what it puts out change nobody else's input. */
+/**
+ * The node that makes a value, where nothing else reads it: rules that change what it puts out change nobody else's input. It stands
+ * in the graph of its reader, and none of its attributes is a parameter of a model function.
+ */
 export function onlyProducer(value: Value | null): Node | undefined {
 	if (!value?.producer || value.isGraphOutput || value.uses.size !== 1) return undefined;
-	return value.producer;
+	const [use] = value.uses;
+	return use?.node.graph === value.graph && !refersToParameters(value.producer) ? value.producer : undefined;
+}
+
+/** Whether an attribute of a node is given by the call of the model function around it: its value is not known here. */
+export function refersToParameters(node: Node): boolean {
+	for (const attr of node.attributes.values()) if (attr.kind === 'ref') return true;
+	return false;
 }
 
 /** Whether two shapes are the same, as far as they are known; unknown dims differ. */

@@ -179,7 +179,8 @@ export class GraphBuilder {
 			const kinds = depth === 0 && this.chance(0.06) ? branchSteps : this.pick([layerSteps, layerSteps, moveSteps, patternSteps]);
 			const [name, step] = this.pick(Object.entries(kinds));
 			const made = step(this, this.any());
-			if (!made || elementCount(made.dims) > MOST_ELEMENTS || elementCount(made.dims) === 0) continue;
+			// Scalars are stored with one dimension now and then, which would widen a value without any.
+			if (!made || made.dims.length === 0 || elementCount(made.dims) > MOST_ELEMENTS || elementCount(made.dims) === 0) continue;
 			this.#pool.push(made);
 			this.steps.push(name);
 			return;

@@ -10,7 +10,7 @@ import { pads } from './fuse-batch-norm.ts';
  * 2. The same factors after MatMul, which has no bias.
  * 3. W (s x + t) + b before Conv without padding, Gemm and MatMul (factors only): (W s) x + (b + W t).
  *
- * Refused: division by zero; where another node reads the value in between; summands before padding.
+ * Refused: division by zero, or by numbers so small that their inverse is infinite; where another node reads the value in between; summands before padding.
  */
 export const fuseAffine: Rule = {
 	id: 'fuse-affine',
@@ -45,6 +45,7 @@ function affine(node: Node, values: Float64Array, flipped: boolean): readonly [F
 		case 'Div': {
 			if (flipped) return undefined;
 			if (values.some((value) => value === 0)) return 'it divides by zero';
+			if (values.some((value) => !Number.isFinite(Math.fround(1 / value)))) return 'it divides by a number whose inverse is no float32';
 			return [values.map((value) => 1 / value), zeros];
 		}
 		default:
@@ -62,6 +63,7 @@ async function after(node: Node, x: Value, constant: Value, flipped: boolean, co
 	if (typeof found === 'string') return { kind: 'refused', reason: found } as const;
 	if (!found) return undefined;
 	const [scale, shift] = found;
+	if (layer.node.graph !== node.graph) return undefined;
 	if (!layer.hasBias && shift.some((value) => value !== 0)) return undefined;
 	if (!onlyProducer(x)) return { kind: 'refused', reason: `another node reads what ${layer.node.label} puts out` } as const;
 	await foldAfter(layer, scale, shift, context);
@@ -76,10 +78,10 @@ async function before(node: Node, x: Value, constant: Value, flipped: boolean, c
 	if (output.uses.size !== 1 || output.isGraphOutput || use?.index !== 0) return undefined;
 	const layer = linearLayer(use.node, context);
 	if (!layer || layer.node.op === 'ConvTranspose') return undefined;
-	const rank = layer.rank ?? context.shapeOf(x)?.length;
+	const rank = context.shapeOf(x)?.length;
 	// The constant must not be what gives the input its shape.
-	const channels = context.shapeOf(x)?.at(layer.channelAxis);
-	if (channels !== layer.inputs) return undefined;
+	if (rank === undefined || (layer.rank !== undefined && rank !== layer.rank)) return undefined;
+	if (context.shapeOf(x)?.at(layer.channelAxis) !== layer.inputs || use.node.graph !== node.graph) return undefined;
 	const values = await perChannel(constant, layer.inputs, layer.channelAxis, rank, context);
 	const found = values && affine(node, values, flipped);
 	if (typeof found === 'string') return { kind: 'refused', reason: found } as const;

@@ -1,6 +1,7 @@
 import { attribute } from '../../../core/ir/attribute.ts';
 import type { Node } from '../../../core/ir/graph.ts';
 import { float32Tensor } from '../../../core/ir/tensor.ts';
+import { refersToParameters } from '../linear-layer.ts';
 import type { Rule, RuleContext } from '../rule.ts';
 
 interface Bounds {
@@ -19,7 +20,7 @@ export const fuseBounds: Rule = {
 	async apply(node, context) {
 		const between = node.input(0);
 		const first = between?.producer;
-		if (!between || !first || first.domain !== '' || !['Relu', 'Clip'].includes(first.op)) return undefined;
+		if (!between || !first || first.domain !== '' || !['Relu', 'Clip'].includes(first.op) || refersToParameters(first)) return undefined;
 		const type = context.typeOf(between);
 		if (type?.kind !== 'tensor' || type.dtype !== 'float32') return undefined;
 		const source = first.input(0);

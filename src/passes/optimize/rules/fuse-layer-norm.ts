@@ -3,6 +3,7 @@ import type { Node, Value } from '../../../core/ir/graph.ts';
 import { float32Tensor } from '../../../core/ir/tensor.ts';
 import { onlyProducer } from '../linear-layer.ts';
 import type { Rule, RuleContext } from '../rule.ts';
+import { scalarOf } from '../scalar.ts';
 
 /**
  * LayerNormalization over the last axes, opset 17: with m = mean(x), d = x - m, v = mean(d d),
@@ -16,11 +17,10 @@ import type { Rule, RuleContext } from '../rule.ts';
 export const fuseLayerNorm: Rule = {
 	id: 'fuse-layer-norm',
 	title: 'Mean, difference, variance and scaling become LayerNormalization.',
-	anchors: ['Div'],
+	anchors: ['Div', 'Mul'],
 	async apply(node, context) {
-		const d = node.input(0)?.producer;
-		const root = onlyProducer(node.input(1));
-		if (d?.op !== 'Sub' || root?.op !== 'Sqrt' || node.input(0)?.isGraphOutput) return undefined;
+		const [d, root] = quotient(node);
+		if (d?.op !== 'Sub' || d.domain !== '' || root?.op !== 'Sqrt' || d.output().isGraphOutput || d.graph !== node.graph) return undefined;
 		const sum = onlyProducer(root.input(0));
 		if (sum?.op !== 'Add') return undefined;
 		const [first, second] = [await scalarOf(sum.input(0), context), await scalarOf(sum.input(1), context)];
@@ -58,9 +58,14 @@ export const fuseLayerNorm: Rule = {
 	},
 };
 
-async function scalarOf(value: Value | null, context: RuleContext): Promise<number | undefined> {
-	const values = await context.numbers(value, 1);
-	return values?.length === 1 ? values[0] : undefined;
+/** Makers of the difference and of the root that it is divided by: Div, or Mul with Reciprocal in either order. */
+function quotient(node: Node): readonly [Node | undefined, Node | undefined] {
+	if (node.op === 'Div') return [node.input(0)?.producer, onlyProducer(node.input(1))];
+	for (const at of [0, 1]) {
+		const inverse = onlyProducer(node.input(at));
+		if (inverse?.op === 'Reciprocal' && inverse.domain === '') return [node.input(1 - at)?.producer, onlyProducer(inverse.input(0))];
+	}
+	return [undefined, undefined];
 }
 
 async function squares(node: Node, d: Value, context: RuleContext): Promise<boolean> {

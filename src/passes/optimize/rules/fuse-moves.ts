@@ -2,6 +2,7 @@ import { attribute } from '../../../core/ir/attribute.ts';
 import type { Node, Value } from '../../../core/ir/graph.ts';
 import { int64Tensor } from '../../../core/ir/tensor.ts';
 import type { Dim } from '../../../core/ir/type.ts';
+import { refersToParameters } from '../linear-layer.ts';
 import type { Rule, RuleContext } from '../rule.ts';
 
 /** Operators that give the same elements in the same order another shape. */
@@ -19,7 +20,7 @@ export const fuseTransposes: Rule = {
 	apply(node, context) {
 		const between = node.input(0);
 		const first = between?.producer;
-		if (!between || first?.op !== 'Transpose' || first.domain !== '') return undefined;
+		if (!between || first?.op !== 'Transpose' || first.domain !== '' || refersToParameters(first)) return undefined;
 		const rank = first.ints('perm')?.length ?? node.ints('perm')?.length ?? context.shapeOf(between)?.length;
 		const source = first.input(0);
 		if (rank === undefined || !source) return undefined;
@@ -133,7 +134,7 @@ export const moveTransposes: Rule = {
 			if (value.isGraphOutput || value.uses.size !== 1) return undefined;
 			const [use] = value.uses;
 			const next = use!.node;
-			if (next.graph !== node.graph || use!.index !== 0 || next.domain !== '') return undefined;
+			if (next.graph !== node.graph || use!.index !== 0 || next.domain !== '' || refersToParameters(next)) return undefined;
 			if (next.op === 'Transpose') {
 				const other = next.ints('perm');
 				if (chain.length === 0 || !other || other.length !== perm.length || other.some((axis, i) => perm[axis] !== i)) return undefined;

@@ -10,12 +10,16 @@ import { fuseGelu, fuseHardSigmoid, fuseHardSwish, fuseSwish } from './fuse-acti
 import { fuseAffine } from './fuse-affine.ts';
 import { fuseBatchNorm } from './fuse-batch-norm.ts';
 import { fuseBounds } from './fuse-bounds.ts';
+import { fuseConcats } from './fuse-concats.ts';
 import { fuseConstants } from './fuse-constants.ts';
+import { fuseGeluTanh } from './fuse-gelu-tanh.ts';
 import { fuseGemm } from './fuse-gemm.ts';
 import { fuseLayerNorm } from './fuse-layer-norm.ts';
 import { fuseCasts, fuseReshapes, fuseTransposes, moveTransposes } from './fuse-moves.ts';
 import { fusePad } from './fuse-pad.ts';
+import { fusePointwise } from './fuse-pointwise.ts';
 import { fuseSlices } from './fuse-slices.ts';
+import { fuseTransposedOperands } from './fuse-transposed-operands.ts';
 import { identity } from './identity.ts';
 import { inlineFunctions } from './inline-functions.ts';
 import { noOpArithmetic } from './no-op-arithmetic.ts';
@@ -58,17 +62,21 @@ export const fusionRules: readonly Rule[] = [
 	fuseBatchNorm,
 	fuseAffine,
 	fusePad,
+	fusePointwise,
 	fuseGemm,
 	fuseBounds,
 	fuseHardSigmoid,
 	fuseHardSwish,
 	fuseGelu,
+	fuseGeluTanh,
 	fuseSwish,
 	fuseLayerNorm,
 	fuseConstants,
 	fuseCasts,
 	fuseSlices,
+	fuseConcats,
 	fuseReshapes,
+	fuseTransposedOperands,
 	fuseTransposes,
 	moveTransposes,
 ];
