@@ -9,9 +9,10 @@ import { type ExitCode, exitCode, failureFrom, UsageError } from './failure.ts';
 import { inspect } from './inspect.ts';
 import type { Keeper } from './keeper.ts';
 import { passes, presets } from './listings.ts';
+import { optimize } from './optimize.ts';
 import type { Terminal } from './terminal.ts';
 
-const commands: readonly Command[] = [inspect, compress, evaluate, compare, bench, passes, presets];
+const commands: readonly Command[] = [inspect, compress, optimize, evaluate, compare, bench, passes, presets];
 
 const commonHelp: readonly (readonly [string, string])[] = [
 	['--json', 'one JSON document on stdout and nothing else there'],

@@ -88,7 +88,8 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 	},
 };
 
-async function compressFile(context: CommandContext, file: ModelFile, asked: Recipe, out: string) {
+/** Applies a recipe to an open model, runs what came out once, and keeps it. Shared with the commands that write a recipe themselves. */
+export async function compressFile(context: CommandContext, file: ModelFile, asked: Recipe, out: string) {
 	const { args, signal, terminal, keeper } = context;
 	const data = args.texts('data');
 	const calibrationFiles = args.texts('calibration');
