@@ -2,12 +2,14 @@
  * How fast the page evaluates pictures beside bare inference on ready tensors, and whether its memory grows with the set: efficientnet-lite0
  * on ../shared/data/imagenet-eval-400.zip, once as it is and once four times as large.
  *
- *   node scripts/run-ts.mjs bench/evaluate-rate.ts [examples, default 400]
+ *   node scripts/run-ts.mjs bench/evaluate-rate.ts [examples, default 400] [rounds, default 3] [--no-large]
  *
- * Builds bench/evaluate-rate/ into a temporary folder and runs it in Chromium. Read the ratios: bare and product are measured in turn.
+ * Builds bench/evaluate-rate/ into a temporary folder and runs it in Chromium. Bare and product are measured in turn, round by round; read the
+ * ratios. Beside the clock it reads the processor time of the threads (Linux), which other work on the machine disturbs less: on a free
+ * machine the rate is what the busiest thread allows.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { zipSync } from 'fflate';
@@ -22,7 +24,10 @@ if (!existsSync(shared)) {
 	console.log('skipped: ../shared is not here');
 	process.exit(0);
 }
-const n = Number(process.argv[2] ?? 400);
+const [n = 400, rounds = 3] = process.argv
+	.slice(2)
+	.filter((word) => /^\d+$/.test(word))
+	.map(Number);
 const { findChromium } = (await import(join(root, 'scripts/chromium.mjs'))) as { findChromium(): string };
 const out = mkdtempSync(join(tmpdir(), 'pare-rate-'));
 const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
@@ -66,13 +71,64 @@ async function copies(times: number): Promise<Buffer> {
 	return Buffer.from(zipSync(files));
 }
 
-/** Resident memory of the renderers of this profile, MB. */
-function residentMb(): number {
-	const listed = spawnSync('ps', ['-eo', 'rss,args'], { encoding: 'utf8' }).stdout;
-	return listed
-		.split('\n')
+/** Processes that show pages of this profile. */
+function renderers(): { readonly pid: string; readonly residentMb: number }[] {
+	return spawnSync('ps', ['-eo', 'pid,rss,args'], { encoding: 'utf8' })
+		.stdout.split('\n')
 		.filter((line) => line.includes(profile) && line.includes('--type=renderer'))
-		.reduce((sum, line) => sum + Number(line.trim().split(/\s+/)[0]) / 1024, 0);
+		.map((line) => line.trim().split(/\s+/))
+		.map(([pid = '', rss = '0']) => ({ pid, residentMb: Number(rss) / 1024 }));
+}
+
+/** Processor time of each thread of the page so far, ms. */
+function threadMs(): Map<string, number> {
+	const times = new Map<string, number>();
+	for (const { pid } of renderers()) {
+		let tasks: string[] = [];
+		try {
+			tasks = readdirSync(`/proc/${pid}/task`);
+		} catch {
+			// Not Linux, or gone.
+		}
+		for (const task of tasks) {
+			try {
+				const fields = readFileSync(`/proc/${pid}/task/${task}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+				times.set(`${pid}/${task}`, (Number(fields[11]) + Number(fields[12])) * 10);
+			} catch {
+				// Ended meanwhile.
+			}
+		}
+	}
+	return times;
+}
+
+interface Timed<T> {
+	readonly value: T;
+	/** Processor time of the busiest thread meanwhile, and of all others. */
+	readonly busiestMs: number;
+	readonly othersMs: number;
+	readonly peakMb: number;
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<Timed<T>> {
+	const before = threadMs();
+	let peakMb = 0;
+	let latest = before;
+	const watch = setInterval(() => {
+		peakMb = Math.max(
+			peakMb,
+			renderers().reduce((sum, { residentMb }) => sum + residentMb, 0),
+		);
+		for (const [task, ms] of threadMs()) latest = new Map(latest).set(task, ms);
+	}, 1000);
+	try {
+		const value = await work();
+		for (const [task, ms] of threadMs()) latest = new Map(latest).set(task, ms);
+		const spent = [...latest].map(([task, ms]) => ms - (before.get(task) ?? 0)).sort((a, b) => b - a);
+		return { value, busiestMs: spent[0] ?? 0, othersMs: spent.slice(1).reduce((sum, ms) => sum + ms, 0), peakMb };
+	} finally {
+		clearInterval(watch);
+	}
 }
 
 try {
@@ -84,54 +140,63 @@ try {
 		await page.route(`**/set-${times}.zip`, (route) => route.fulfill({ body: set }));
 	}
 	await page.goto(address);
-	type Api = {
-		bare(model: Blob, runs: number, batch: number): Promise<number>;
-		product(model: Blob, set: Blob, limit: number): Promise<Record<string, number>>;
-	};
-	const bare = (runs: number, batch: number): Promise<number> =>
-		page.evaluate(
-			async ([r, b]) => (window as unknown as { api: Api }).api.bare(await (await fetch('model.onnx')).blob(), r as number, b as number),
-			[runs, batch],
+	type Api = typeof import('./evaluate-rate/main.ts').api;
+	const bare = async (runs: number, batch: number) => {
+		await page.evaluate(
+			async (b) => (window as unknown as { api: Api }).api.prepareBare(await (await fetch('model.onnx')).blob(), b),
+			batch,
 		);
-	const product = async (times: number, limit: number): Promise<Record<string, number>> => {
-		let peak = 0;
-		const watch = setInterval(() => {
-			peak = Math.max(peak, residentMb());
-		}, 1000);
-		try {
-			const found = await page.evaluate(
+		return timed(() => page.evaluate((r) => (window as unknown as { api: Api }).api.bare(r), runs));
+	};
+	const open = (times: number, limit: number) =>
+		timed(() =>
+			page.evaluate(
 				async ([t, l]) =>
-					(window as unknown as { api: Api }).api.product(
+					(window as unknown as { api: Api }).api.open(
 						await (await fetch('model.onnx')).blob(),
 						await (await fetch(`set-${t}.zip`)).blob(),
 						l as number,
 					),
 				[times, limit],
-			);
-			return { ...found, peakMb: Math.round(peak) };
-		} finally {
-			clearInterval(watch);
-		}
-	};
-	const runs = Math.max(32, Math.floor(n / 4));
-	const before = [await bare(runs, 1), await bare(Math.ceil(runs / 8), 8)];
-	const one = await product(1, n);
-	const after = [await bare(runs, 1), await bare(Math.ceil(runs / 8), 8)];
-	const mean = (k: 0 | 1): number => ((before[k] as number) + (after[k] as number)) / 2;
-	const best = Math.min(mean(0), mean(1));
-	const per = (ms: number | undefined): string => `${((ms ?? 0) / (one.n ?? 1)).toFixed(2)} ms a picture`;
-	const share = (ms: number | undefined): string => `${((100 * best * (one.n ?? 1)) / (ms ?? 1)).toFixed(1)} % of the bare rate`;
-	console.log(`bare inference: ${mean(0).toFixed(2)} ms a picture alone, ${mean(1).toFixed(2)} ms in batches of 8`);
-	console.log(`opened (decoded, preprocessing found): ${per(one.openMs)}; ${one.n} pictures, ${one.skipped} left out`);
-	console.log(`original evaluated: ${per(one.evaluateMs)}, ${share(one.evaluateMs)}`);
-	console.log(`variant evaluated: ${per(one.againMs)}, ${share(one.againMs)}`);
-	console.log(`peak resident memory of the page: ${one.peakMb} MB with ${one.n} pictures`);
-	console.log(JSON.stringify(one));
-	if (!process.argv.includes('--no-large')) {
-		const four = await product(4, 4 * n);
-		console.log(`peak resident memory of the page: ${four.peakMb} MB with ${four.n} pictures`);
+			),
+		);
+	const evaluate = (id: string) => timed(() => page.evaluate((name) => (window as unknown as { api: Api }).api.evaluate(name), id));
+	const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+	const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+	const opened = await open(1, n);
+	const count = opened.value.n;
+	console.log(
+		`${count} pictures opened in ${(opened.value.openMs / 1000).toFixed(1)} s (decoded, preprocessing found), ${opened.value.skipped} left out`,
+	);
+	const byClock: number[] = [];
+	const byProcessor: number[] = [];
+	let peak = opened.peakMb;
+	for (let round = 0; round < rounds; round++) {
+		// Batches of 16 as the product joins them, and single pictures: the faster of both is what it is held against.
+		const runs = Math.max(2, Math.ceil(count / 32));
+		const joined = await bare(runs, 16);
+		const single = await bare(runs * 4, 1);
+		const product = await evaluate(round === 0 ? 'original' : String(round).repeat(64));
+		peak = Math.max(peak, product.peakMb);
+		const clock = Math.min(joined.value, single.value);
+		const share = (clock * count) / product.value.ms;
+		byClock.push(share);
+		const bareBusy = Math.min(joined.busiestMs / (runs * 16), single.busiestMs / (runs * 4));
+		byProcessor.push((bareBusy * count) / product.busiestMs);
 		console.log(
-			`evaluation of ${four.n}: ${((four.evaluateMs ?? 0) / (four.n ?? 1)).toFixed(2)} ms a picture, ${((100 * best * (four.n ?? 1)) / (four.evaluateMs ?? 1)).toFixed(1)} % of the bare rate (most pictures decoded again: they do not fit the cache)`,
+			`round ${round + 1}: bare ${joined.value.toFixed(1)} ms a picture in batches of 16, ${single.value.toFixed(1)} alone; product ${(product.value.ms / count).toFixed(1)}, ${percent(share)} of the bare rate; processor ${(bareBusy).toFixed(1)} against ${(product.busiestMs / count).toFixed(1)} on the busiest thread, ${(product.othersMs / count).toFixed(1)} on others; top-1 ${JSON.stringify(product.value.top1)}`,
+		);
+	}
+	console.log(
+		`rate of the product over bare: ${percent(median(byClock))} by the clock, ${percent(median(byProcessor))} by the busiest thread (medians of ${rounds})`,
+	);
+	console.log(`peak resident memory of the page: ${Math.round(peak)} MB with ${count} pictures`);
+	if (!process.argv.includes('--no-large')) {
+		const large = await open(4, 4 * n);
+		const product = await evaluate('original');
+		console.log(
+			`${large.value.n} pictures: peak ${Math.round(Math.max(large.peakMb, product.peakMb))} MB; ${(product.value.ms / large.value.n).toFixed(1)} ms a picture, processor ${(product.busiestMs / large.value.n).toFixed(1)} on the busiest thread, ${(product.othersMs / large.value.n).toFixed(1)} on others (most pictures are decoded again: they do not fit the cache)`,
 		);
 	}
 } finally {

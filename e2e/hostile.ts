@@ -79,3 +79,21 @@ export function threeGigabytes(): Uint8Array {
 	];
 	return Uint8Array.from([...number(1, 8), ...bytes(7, graph), ...bytes(8, [...text(1, ''), ...number(2, 17)])]);
 }
+
+/** A model of operators without weights, one after the other; the first may be a Cast of whole numbers to float32. */
+export function chain(
+	input: { readonly whole: boolean; readonly dims: readonly number[] },
+	operators: readonly string[],
+	outputDims: readonly number[],
+): Uint8Array {
+	const all = input.whole ? ['Cast', ...operators] : operators;
+	const name = (i: number): string => (i === 0 ? (input.whole ? 'input_ids' : 'x') : i === all.length ? 'y' : `v${i}`);
+	const to = [...text(1, 'to'), ...number(3, FLOAT), ...number(20, 2)];
+	const graph = [
+		...all.flatMap((op, i) => node(op, [name(i)], [name(i + 1)], ...(op === 'Cast' ? [to] : []))),
+		...text(2, 'chain'),
+		...value(11, name(0), input.whole ? INT64 : FLOAT, input.dims),
+		...value(12, 'y', FLOAT, outputDims),
+	];
+	return Uint8Array.from([...number(1, 8), ...bytes(7, graph), ...bytes(8, [...text(1, ''), ...number(2, 17)])]);
+}

@@ -58,7 +58,7 @@ async function load() {
 		.filter((name) => name.endsWith('.e2e.ts'))
 		.sort();
 	const entry = `${files.map((name) => `import ${JSON.stringify(join(root, 'e2e', name))};`).join('\n')}\nexport { declared } from ${JSON.stringify(join(root, 'e2e', 'runner.ts'))};`;
-	const outfile = join(folder, 'specs.mjs');
+	const outfile = join(folder, `specs-${process.pid}.mjs`);
 	await build({
 		stdin: { contents: entry, resolveDir: root, loader: 'ts' },
 		outfile,
@@ -68,7 +68,9 @@ async function load() {
 		external: ['playwright-core', 'axe-core'],
 		logLevel: 'error',
 	});
-	return (await import(`${pathToFileURL(outfile).href}?${Date.now()}`)).declared();
+	const { declared } = await import(pathToFileURL(outfile).href);
+	rmSync(outfile, { force: true });
+	return declared();
 }
 
 async function runSpec(browser, address, spec) {

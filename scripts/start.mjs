@@ -21,14 +21,17 @@ async function main() {
 	console.log(`\nPare is at ${address}   (Ctrl+C stops it)\n`);
 }
 
-/** Serves dist/ on this port, with the security headers of vite.config.ts. */
+/** Serves dist/ (or the folder that PARE_DIST names) on this port, with the security headers of vite.config.ts. */
 export async function servePreview(port) {
 	const { preview } = await import('vite');
-	return preview({ root, logLevel: 'warn', preview: { port, strictPort: true } });
+	const outDir = process.env.PARE_DIST;
+	return preview({ root, logLevel: 'warn', ...(outDir && { build: { outDir } }), preview: { port, strictPort: true } });
 }
 
 /** True when dist/ is missing or older than anything it is made from. */
 export function buildIsStale() {
+	// A folder that was built by hand is what is asked for.
+	if (process.env.PARE_DIST) return false;
 	let built;
 	try {
 		built = statSync(join(root, 'dist', 'index.html')).mtimeMs;

@@ -39,7 +39,9 @@ export async function decodeWith(codecs: Codecs, bytes: Uint8Array, name: string
 	try {
 		picture = await codec(bytes.slice().buffer);
 	} catch (error) {
-		throw new DataError('malformed', `The picture is damaged: ${error instanceof Error ? error.message : String(error)}`, name);
+		// A codec that stops in the middle says where in itself, which tells nobody anything.
+		const reason = error instanceof Error && !/unwrap|unreachable|panic|RuntimeError/i.test(error.message) ? `: ${error.message}` : '';
+		throw new DataError('malformed', `The picture is damaged and cannot be decoded${reason.replace(/\.$/, '')}.`, name);
 	}
 	if (!(picture.width > 0 && picture.height > 0)) throw new DataError('malformed', 'The picture is empty.', name);
 	return {
