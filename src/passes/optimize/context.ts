@@ -32,6 +32,7 @@ export class OptimizeContext implements SweepContext {
 	opset: number;
 	readonly #allowContrib: boolean;
 	#inferred: InferredTypes | undefined;
+	#revision = -1;
 	readonly #given = new Map<Value, ValueType>();
 	readonly #numbers = new WeakMap<TensorRef, readonly number[]>();
 	/** Bodies of model functions, where no initializer may stand. */
@@ -47,8 +48,11 @@ export class OptimizeContext implements SweepContext {
 		this.#bodies = new Set(model.functions.map((fn) => fn.body));
 	}
 
-	/** Works types out anew from the graph as it stands. */
+	/** Works types out anew from the graph as it stands, unless nothing has changed since. */
 	async infer(): Promise<void> {
+		const { revision } = this.model.ledger;
+		if (this.#inferred && this.#revision === revision) return;
+		this.#revision = revision;
 		this.#inferred = await inferTypes(this.model, { nameUnknown: true, strict: true });
 		this.#given.clear();
 	}

@@ -94,7 +94,7 @@ class Run {
 			this.#refusals.clear();
 			let changed = await this.#sweeps(phase.sweeps);
 			if (this.stopped) return;
-			if (changed > 0 || round === 0 || phase.rules.length > 0) await this.#context.infer();
+			await this.#context.infer();
 			for (const { graph, opset } of scopes(this.#model)) {
 				this.#context.opset = opset;
 				changed += await this.#graphs(graph, byOperator, forAll);
@@ -118,7 +118,7 @@ class Run {
 	async #sweeps(sweeps: readonly Sweep[]): Promise<number> {
 		let changed = 0;
 		for (const sweep of sweeps) {
-			await this.#context.infer();
+			if (sweep.needsTypes) await this.#context.infer();
 			let result: Awaited<ReturnType<Sweep['run']>>;
 			try {
 				result = await sweep.run(this.#context);

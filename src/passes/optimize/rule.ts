@@ -82,5 +82,7 @@ export interface SweepResult {
 export interface Sweep {
 	readonly id: string;
 	readonly title: string;
+	/** Whether it asks for types, shapes or elements: they are inferred anew before it where anything has changed. */
+	readonly needsTypes: boolean;
 	run(context: SweepContext): SweepResult | Promise<SweepResult>;
 }

@@ -12,6 +12,7 @@ import type { Sweep } from '../rule.ts';
 export const commonSubexpressions: Sweep = {
 	id: 'common-subexpressions',
 	title: 'Nodes that compute the same from the same inputs become one.',
+	needsTypes: false,
 	run(context) {
 		let changed = 0;
 		const numbers = new Map<object, number>();

@@ -13,6 +13,7 @@ import type { Sweep, SweepContext } from '../rule.ts';
 export const constantIf: Sweep = {
 	id: 'constant-if',
 	title: 'Branches of If that are always taken become part of the graph.',
+	needsTypes: true,
 	async run(context) {
 		let changed = 0;
 		for (const graph of [...graphsWithin(context.model.graph)]) {

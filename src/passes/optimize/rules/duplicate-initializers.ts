@@ -11,6 +11,7 @@ import type { Sweep, SweepContext } from '../rule.ts';
 export const duplicateInitializers: Sweep = {
 	id: 'duplicate-initializers',
 	title: 'Equal stored tensors become one.',
+	needsTypes: false,
 	async run(context) {
 		const groups = new Map<string, { value: Value; tensor: TensorRef }[]>();
 		for (const graph of graphsWithin(context.model.graph)) {
@@ -54,11 +55,17 @@ const BLOCK_BYTES = 1 << 22;
 /** Tensors that start alike and differ later: beyond so many no more are compared with. */
 const MOST_ALIKE = 16;
 
+/** Tensors are immutable, and looked at again in each round. */
+const samples = new WeakMap<TensorRef, string>();
+
 async function sample(tensor: TensorRef, context: SweepContext): Promise<string | undefined> {
+	const known = samples.get(tensor);
+	if (known !== undefined) return known;
 	try {
 		const bytes = await tensor.read(0, Math.min(SAMPLE_BYTES, tensor.byteLength), context.signal);
 		let text = '';
 		for (let at = 0; at < bytes.length; at += 1024) text += String.fromCharCode(...bytes.subarray(at, at + 1024));
+		samples.set(tensor, text);
 		return text;
 	} catch (error) {
 		if (context.signal?.aborted) throw error;

@@ -20,6 +20,7 @@ import type { Sweep, SweepContext, SweepResult } from '../rule.ts';
 export const foldConstants: Sweep = {
 	id: 'fold-constants',
 	title: 'Nodes whose inputs are all constant become stored tensors, as far as the file does not grow.',
+	needsTypes: true,
 	run: (context) => new Folding(context).run(),
 };
 

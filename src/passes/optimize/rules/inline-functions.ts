@@ -14,6 +14,7 @@ import type { Sweep } from '../rule.ts';
 export const inlineFunctions: Sweep = {
 	id: 'inline-functions',
 	title: 'Functions of the model become part of the graph that calls them.',
+	needsTypes: false,
 	run(context) {
 		const { model } = context;
 		const notes: Note[] = [];

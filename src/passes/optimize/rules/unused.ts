@@ -10,6 +10,7 @@ import type { Sweep } from '../rule.ts';
 export const unused: Sweep = {
 	id: 'unused',
 	title: 'Nodes, stored tensors and functions that nothing needs go.',
+	needsTypes: false,
 	run(context) {
 		let changed = 0;
 		for (const graph of allGraphs(context.model)) {
