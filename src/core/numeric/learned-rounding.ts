@@ -45,14 +45,6 @@ export interface LearnedRounding {
 	readonly damping: number;
 }
 
-/**
- * Damping for sums over this many rows: more in proportion where there are fewer rows than columns, because inputs then say
- * nothing about most directions.
- */
-export function dampingFor(share: number, rows: number, columns: number): number {
-	return Math.min(1, share * Math.max(1, columns / Math.max(1, rows)));
-}
-
 /** Columns that are rounded before what they leave behind is carried on by one product of matrices. */
 const PANEL = 128;
 

@@ -2,7 +2,7 @@ import type { Model } from '../../core/ir/model.ts';
 import { type Layer, layerOf, readMatrix } from '../../core/layerwise/layer.ts';
 import { layerByLayer, type Rounder } from '../../core/layerwise/layer-by-layer.ts';
 import { float16Bits, float16Value } from '../../core/numeric/float16.ts';
-import { dampingFor, learnRounding } from '../../core/numeric/learned-rounding.ts';
+import { learnRounding } from '../../core/numeric/learned-rounding.ts';
 import { fitPalette, PaletteGrid } from '../../core/numeric/palette.ts';
 import { raiseIr, raiseOpset } from '../../core/onnx/opset.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
@@ -64,7 +64,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 			const from = g * rows * columns;
 			const grid = new PaletteGrid(start.palettes, start.entries, start.scales, start.rowsPerPalette, g * rows, columns);
 			const part = await learnRounding(weights.subarray(from, from + rows * columns), rows, columns, inputs.grams[g]!, grid, {
-				damping: dampingFor(options.damping, inputs.rows, columns),
+				damping: options.damping,
 				actOrder: true,
 				start: options.learn ? 'feedback' : 'nearest',
 				sweeps: options.learn ? options.sweeps : 0,
