@@ -37,6 +37,9 @@ export const fuseTransposedOperands: Rule = {
 			const turned = shape?.length === p.length ? p.map((_, axis) => shape[p.indexOf(axis)] ?? null) : null;
 			context.setType(inner.output(), tensorType(type.dtype, turned));
 		}
+		// Names of nodes are unique: the one that goes gives its own.
+		node.name = a.name;
+		a.name = '';
 		for (const name of [...node.attributes.keys()]) node.removeAttribute(name);
 		const perm = a.attributes.get('perm');
 		node.setOp('Transpose');
