@@ -13,8 +13,8 @@ export interface StagedOptions {
 	readonly signal?: AbortSignal | undefined;
 }
 
-/** Called for each example when a stage has computed its target; may change the data in place. */
-export type StageVisitor = (data: TensorData, example: number) => void | Promise<void>;
+/** Called for each example when a stage has computed its target; may change the data in place. `beside`: see StagedRun.advance. */
+export type StageVisitor = (data: TensorData, example: number, beside?: TensorData) => void | Promise<void>;
 
 /**
  * Runs a model piece by piece on a few examples: each stage computes one target from what earlier stages left, so a pass that
@@ -61,9 +61,12 @@ export class StagedRun {
 		for (const value of inputs) if (this.#live.get(value)?.length === 0) this.#live.delete(value);
 	}
 
-	/** Computes `target` for every example and shows it. It then stays until everything that reads it has run. */
-	async advance(target: Value, visit: StageVisitor): Promise<void> {
-		if (!this.#live.has(target)) await this.#stage(target);
+	/**
+	 * Computes `target` for every example and shows it. It then stays until everything that reads it has run. `beside`: another
+	 * value made of the same inputs, shown with it and not kept.
+	 */
+	async advance(target: Value, visit: StageVisitor, beside?: Value): Promise<void> {
+		if (!this.#live.has(target)) return this.#stage(target, visit, beside);
 		const tensors = this.#live.get(target) ?? [];
 		for (const [example, data] of tensors.entries()) await visit(data, example);
 	}
@@ -82,11 +85,11 @@ export class StagedRun {
 		return bytes;
 	}
 
-	async #stage(target: Value): Promise<void> {
+	async #stage(target: Value, visit: StageVisitor, beside: Value | undefined): Promise<void> {
 		const { compute, signal } = this.#options;
 		const part = new Set<Node>();
 		const inputs = new Set<Value>();
-		const stack: Value[] = [target];
+		const stack: Value[] = beside ? [target, beside] : [target];
 		while (stack.length > 0) {
 			const value = stack.pop() as Value;
 			if (this.#live.has(value)) {
@@ -107,7 +110,7 @@ export class StagedRun {
 			.filter((value): value is Value => value !== null && (value === target || this.#readLater(value)));
 		if (!kept.includes(target)) kept.push(target);
 		const types = new Map([...inputs].map((value) => [value, this.#live.get(value)?.[0]]));
-		const extracted = extractModel(this.#model, nodes, [...inputs], kept, (value) => {
+		const extracted = extractModel(this.#model, nodes, [...inputs], beside ? [...kept, beside] : kept, (value) => {
 			const tensor = types.get(value);
 			return tensorType(tensor?.dtype ?? 'float32', tensor ? tensor.dims.map(() => null) : null);
 		});
@@ -122,6 +125,8 @@ export class StagedRun {
 				for (const [value, name] of fed) feeds[name] = this.#live.get(value)?.[example] as TensorData;
 				const results = await session.run(feeds);
 				for (const value of kept) this.#live.get(value)?.push(results[extracted.outputs.get(value) ?? ''] as TensorData);
+				const shown = this.#live.get(target)?.[example];
+				if (shown) await visit(shown, example, beside && results[extracted.outputs.get(beside) ?? '']);
 				// Freed one by one, so that not both sides are held for all examples.
 				for (const value of outgoing) {
 					const list = this.#live.get(value);

@@ -19,6 +19,7 @@ export async function correctBiases(
 	model: Model,
 	biases: readonly WrittenBias[],
 	channels: ReadonlyMap<Node, ReadonlyMap<number, ChannelReducer>>,
+	gains: boolean,
 	context: PassContext,
 	onProgress: (fraction: number) => void,
 ): Promise<Note[]> {
@@ -39,21 +40,37 @@ export async function correctBiases(
 	for (const [index, bias] of layers.entries()) {
 		onProgress(index / layers.length);
 		const axis = channelAxis(bias.node);
-		const measured = new ChannelReducer(axis);
 		const output = bias.node.output();
-		await stages.advance(output, ({ data, dims }) => {
-			if (data instanceof Float32Array) measured.add(data, dims);
-		});
+		const plain = gains ? plainTwin(bias) : undefined;
+		const fit = new ChannelFit(axis);
+		const measured = new ChannelReducer(axis);
+		try {
+			await stages.advance(
+				output,
+				({ data, dims }, _, beside) => {
+					if (!(data instanceof Float32Array)) return;
+					measured.add(data, dims);
+					if (beside?.data instanceof Float32Array) fit.add(beside.data, data, dims);
+				},
+				plain?.output(),
+			);
+		} finally {
+			if (plain) plain.graph.remove(plain);
+		}
 		const wanted = meansOver(channels.get(bias.node), indices);
 		if (!wanted || measured.perChannel === 0) continue;
+		const factors = plain ? fit.slopes() : undefined;
+		const offset = bias.bias();
+		if (factors) bias.scale(factors);
 		const got = measured.means;
 		const delta = Float64Array.from(wanted, (mean, channel) => {
-			const difference = mean - (got[channel] ?? mean);
+			const own = offset[channel] ?? 0;
+			const difference = mean - (((got[channel] ?? mean) - own) * (factors?.[channel] ?? 1) + own);
 			return Number.isFinite(difference) ? difference : 0;
 		});
 		bias.shift(delta);
 		await stages.change(output, ({ data, dims }) => {
-			if (data instanceof Float32Array) addAlong(data, dims, axis, delta);
+			if (data instanceof Float32Array) adjust(data, dims, axis, factors, offset, delta);
 		});
 	}
 	return [{ level: 'info', reason: `biases of ${layers.length} layers corrected on ${indices.length} sample inputs` }];
@@ -86,14 +103,80 @@ function meansOver(byExample: ReadonlyMap<number, ChannelReducer> | undefined, i
 	return count > 0 ? sum?.map((total) => total / count) : undefined;
 }
 
-function addAlong(data: Float32Array, dims: readonly number[], axis: number, delta: Float64Array): void {
+/** The node with its plain weight and the same input, beside it in the graph for a while. */
+function plainTwin({ node, plainWeight }: WrittenBias): Node | undefined {
+	const input = node.input(0);
+	if (!input || !plainWeight) return undefined;
+	// The bias of both sides is the same and takes no part in a slope.
+	const twin = node.graph.createNode({ op: node.op, inputs: [input, plainWeight], outputs: 1, attributes: node.attributes });
+	return node.graph.insertAfter(node, twin);
+}
+
+/** Slope of a least-squares line from what codes give to what plain weights give, channel by channel. */
+class ChannelFit {
+	readonly #axis: number;
+	#sums: Float64Array[] = [];
+	#count = 0;
+
+	constructor(axis: number) {
+		this.#axis = axis;
+	}
+
+	add(wanted: Float32Array, got: Float32Array, dims: readonly number[]): void {
+		const at = this.#axis < 0 ? this.#axis + dims.length : this.#axis;
+		const channels = dims[at] ?? 1;
+		if (this.#sums.length === 0) this.#sums = Array.from({ length: 4 }, () => new Float64Array(channels));
+		const [sumX, sumY, sumXX, sumXY] = this.#sums as [Float64Array, Float64Array, Float64Array, Float64Array];
+		const inner = dims.slice(at + 1).reduce((product, dim) => product * dim, 1);
+		for (let i = 0; i < got.length; ) {
+			for (let c = 0; c < channels; c++) {
+				let [x, y, xx, xy] = [0, 0, 0, 0];
+				for (let k = 0; k < inner; k++, i++) {
+					const a = got[i] as number;
+					const b = wanted[i] as number;
+					x += a;
+					y += b;
+					xx += a * a;
+					xy += a * b;
+				}
+				sumX[c] = (sumX[c] as number) + x;
+				sumY[c] = (sumY[c] as number) + y;
+				sumXX[c] = (sumXX[c] as number) + xx;
+				sumXY[c] = (sumXY[c] as number) + xy;
+			}
+		}
+		this.#count += got.length / channels;
+	}
+
+	/** Kept within a few per cent: more than rounding errors explain is no rounding error. */
+	slopes(): Float64Array {
+		const [sumX, sumY, sumXX, sumXY] = this.#sums as [Float64Array, Float64Array, Float64Array, Float64Array];
+		return Float64Array.from(sumX, (x, c) => {
+			const variance = (sumXX[c] as number) - (x * x) / this.#count;
+			const covariance = (sumXY[c] as number) - (x * (sumY[c] as number)) / this.#count;
+			const slope = covariance / variance;
+			return variance > 1e-12 * (sumXX[c] as number) && Number.isFinite(slope) ? Math.min(1.1, Math.max(0.9, slope)) : 1;
+		});
+	}
+}
+
+/** y becomes (y - bias) * factor + bias + delta, as if the layer had run with the new scales and bias. */
+function adjust(
+	data: Float32Array,
+	dims: readonly number[],
+	axis: number,
+	factors: Float64Array | undefined,
+	bias: Float64Array,
+	delta: Float64Array,
+): void {
 	const at = axis < 0 ? axis + dims.length : axis;
 	const channels = dims[at] ?? 1;
 	const inner = dims.slice(at + 1).reduce((product, dim) => product * dim, 1);
 	for (let i = 0; i < data.length; ) {
 		for (let c = 0; c < channels; c++) {
-			const by = delta[c] ?? 0;
-			for (let k = 0; k < inner; k++, i++) data[i] = (data[i] as number) + by;
+			const factor = factors?.[c] ?? 1;
+			const by = (delta[c] ?? 0) + (bias[c] ?? 0) * (1 - factor);
+			for (let k = 0; k < inner; k++, i++) data[i] = (data[i] as number) * factor + by;
 		}
 	}
 }

@@ -94,10 +94,16 @@ export const schema = options({
 			{ value: 'sequential', label: 'Sequential, from data' },
 		],
 	}),
+	gainCorrection: flag({
+		title: 'Gain correction',
+		help: 'With bias correction: the scales of each channel are also fitted so that rounded weights give what plain weights would, on the same inputs.',
+		default: false,
+		advanced: true,
+	}),
 	leastSqnr: number({
 		title: 'Least signal to noise',
 		help: 'Where the outputs on the sample inputs fall below this, the values whose codes cost most stay in fp32 (weights are still int8) until it holds. 0: never.',
-		default: 23,
+		default: 25,
 		min: 0,
 		max: 80,
 		unit: 'dB',

@@ -12,7 +12,7 @@ export type Reference = ReadonlyMap<string, Float32Array>;
 
 /** Examples on which the whole is judged, and those on which single values are. */
 export const JUDGED_EXAMPLES = 8;
-const SINGLE_EXAMPLES = 4;
+const SINGLE_EXAMPLES = 2;
 /** Share of the tolerated noise that activations may cause, round after round; the weights need the rest. */
 const SHARES = [0.5, 0.2, 0.05];
 

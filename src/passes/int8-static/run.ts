@@ -75,7 +75,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 	let corrections: readonly Note[] = [];
 	const correctAll = async (from: number, to: number): Promise<void> => {
 		if (!correct || biases.length === 0) return;
-		corrections = await correctBiases(model, biases, observed.channels, context, (fraction) =>
+		corrections = await correctBiases(model, biases, observed.channels, options.gainCorrection, context, (fraction) =>
 			context.progress(from + (to - from) * fraction, 'bias correction'),
 		);
 	};

@@ -16,8 +16,14 @@ import type { PlannedNode, QuantizedValue } from './plan.ts';
 /** A bias in the written graph that can still be moved: bias correction changes it. */
 export interface WrittenBias {
 	readonly node: Node;
+	/** The weight as the plain model has it; undefined where several nodes share it. */
+	readonly plainWeight: Value | undefined;
+	/** The bias as it stands, in units of the float model; one number a channel, scaled by beta of a Gemm. */
+	bias(): Float64Array;
 	/** Adds to the bias, in units of the float model; one number a channel. */
 	shift(delta: Float64Array): void;
+	/** Multiplies the weight's scales, one number a channel; the bias keeps its meaning. Only where plainWeight is given. */
+	scale(factors: Float64Array): void;
 }
 
 /** A value's QuantizeLinear and the DequantizeLinear of each graph that reads it. */
@@ -225,16 +231,20 @@ export class Writer {
 		const dims = view ? view.tensor.dims : [channels];
 		const start = view ? float32View(await view.tensor.bytes()) : new Float32Array(channels);
 		const values = Float64Array.from(start);
+		const scales = weightScales.slice();
 		const scaled = node.op !== 'Gemm' || (node.float('alpha', 1) === 1 && node.float('beta', 1) === 1);
 		const grouped = node.op === 'ConvTranspose' && node.int('group', 1) > 1;
 		const integer = this.#options.biasType === 'int32' && inputScale !== undefined && scaled && !grouped;
 		let stored: Value | undefined;
+		let storedScales: Value | undefined;
 		const store = (): void => {
 			const float = Float32Array.from(values);
-			const made = integer ? quantizeBias(float, inputScale, weightScales) : undefined;
+			const made = integer ? quantizeBias(float, inputScale, scales) : undefined;
 			const tensor = made ? memoryTensor('int32', dims, made.codes) : memoryTensor('float32', dims, float);
 			if (stored) {
 				stored.initializer = tensor;
+				if (made && storedScales)
+					storedScales.initializer = memoryTensor('float32', made.scales.length > 1 ? [made.scales.length] : [], made.scales);
 				return;
 			}
 			const name = old?.name || `${node.name || node.output().name}_bias`;
@@ -242,10 +252,10 @@ export class Writer {
 			let output = stored;
 			if (made) {
 				const perChannel = made.scales.length > 1;
-				const scales = node.graph.addInitializer(`${name}_s`, memoryTensor('float32', perChannel ? [made.scales.length] : [], made.scales));
+				storedScales = node.graph.addInitializer(`${name}_s`, memoryTensor('float32', perChannel ? [made.scales.length] : [], made.scales));
 				const dequantize = node.graph.createNode({
 					op: 'DequantizeLinear',
-					inputs: [stored, scales],
+					inputs: [stored, storedScales],
 					outputs: [node.graph.ledger.fresh('b')],
 					attributes: perChannel ? { axis: attribute.int(dims.length - 1) } : {},
 				});
@@ -257,8 +267,20 @@ export class Writer {
 		if (old && integer) store();
 		const beta = node.op === 'Gemm' ? node.float('beta', 1) : 1;
 		if (beta === 0) return undefined;
+		const shared = this.#swaps.filter((swap) => swap.slot === planned.weight?.slot && swap.coded === node.input(swap.slot)).length > 1;
+		const plain = this.#swaps.find((swap) => swap.node === node && swap.slot === planned.weight?.slot)?.plain;
+		const perChannel = weightScales.length === channels;
 		return {
 			node,
+			plainWeight: shared || !perChannel ? undefined : (plain ?? undefined),
+			bias: () => values.map((value) => value * beta),
+			scale: (factors) => {
+				if (!planned.weight) return;
+				for (let i = 0; i < scales.length; i++) scales[i] = (scales[i] as number) * (factors[i] as number);
+				const held = this.#weights.get(planned.weight.view.key)?.scales;
+				if (held) held.initializer = memoryTensor('float32', [scales.length], scales.slice());
+				if (stored) store();
+			},
 			shift: (delta) => {
 				for (let i = 0; i < values.length; i++) values[i] = (values[i] as number) + (delta[i] ?? 0) / beta;
 				store();
