@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { solveCholeskyBlocked } from './blocked-solve.ts';
-import { type LearnedRoundingOptions, learnRounding, type Multiply } from './learned-rounding.ts';
+import { type LearnedRoundingOptions, learnRounding, type Multiply, type RoundingGrid } from './learned-rounding.ts';
 import { choleskyInPlace } from './linear-algebra.ts';
 import { fitPalette, PaletteGrid } from './palette.ts';
 import { seededRandom } from './random.ts';
@@ -32,6 +32,12 @@ const grid = (halfScales = true): UniformGrid => {
 	return new UniformGrid({ block: 8, rowStride: 5, blockStride: 1, offset: 0 }, columns, scales, 8, { min: 0, max: 15 }, halfScales);
 };
 
+/** The same with scales that stay. */
+const fixedGrid = (): RoundingGrid => {
+	const own = grid();
+	return { nearest: (row, column, x) => own.nearest(row, column, x), value: (row, column, code) => own.value(row, column, code) };
+};
+
 /** Sum over rows of (w - v) H (w - v), straight from its definition. */
 function errorOf(weights: Float32Array, gram: Float64Array, value: (row: number, column: number) => number, damping: number): number {
 	let sum = 0;
@@ -56,21 +62,20 @@ describe('learned rounding', () => {
 
 	it('is better with each step: nearest, feedback, descent, refitted scales', async () => {
 		const { weights, gram } = problem(2);
-		const plain = (): UniformGrid => Object.assign(grid(), { scales: undefined });
-		const feedback = await learnRounding(weights, rows, columns, gram, plain(), { ...options, sweeps: 0 });
-		const descended = await learnRounding(weights, rows, columns, gram, plain(), { ...options, sweeps: 4 });
+		const feedback = await learnRounding(weights, rows, columns, gram, fixedGrid(), { ...options, sweeps: 0 });
+		const descended = await learnRounding(weights, rows, columns, gram, fixedGrid(), { ...options, sweeps: 4 });
 		const refitted = await learnRounding(weights, rows, columns, gram, grid(), { ...options, sweeps: 4 });
 		expect(feedback.error).toBeLessThan(0.6 * feedback.nearestError);
 		expect(descended.error).toBeLessThan(feedback.error);
 		expect(refitted.error).toBeLessThan(descended.error);
-		const fromNearest = await learnRounding(weights, rows, columns, gram, plain(), { ...options, start: 'nearest', sweeps: 6 });
+		const fromNearest = await learnRounding(weights, rows, columns, gram, fixedGrid(), { ...options, start: 'nearest', sweeps: 6 });
 		expect(fromNearest.error).toBeLessThan(0.7 * fromNearest.nearestError);
 	});
 
 	it('rounds to nearest where inputs are independent', async () => {
 		const { weights } = problem(3);
 		const unit = Float64Array.from({ length: columns * columns }, (_, at) => (at % (columns + 1) === 0 ? 1 : 0));
-		const own = Object.assign(grid(), { scales: undefined });
+		const own = fixedGrid();
 		const { codes, error, nearestError } = await learnRounding(weights, rows, columns, unit, own, options);
 		expect(codes).toEqual(Uint8Array.from(weights, (w) => own.nearest(0, 0, w)));
 		expect(error).toBe(nearestError);
