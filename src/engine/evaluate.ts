@@ -1,5 +1,7 @@
+import { classChanges, classificationMetrics, confusions } from '../core/study/classification.ts';
 import type { Examples } from '../core/study/examples.ts';
 import type { Evaluation, Hash } from '../core/study/study.ts';
+import { AnswerList, bootstrapSeed, mostConfusions } from './answers.ts';
 import { runExamples } from './batches.ts';
 import { failureOf } from './benchmark-group.ts';
 import { argmax, rankOf } from './classifier.ts';
@@ -49,6 +51,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 		const comparisons = reference.outputs.map((port) => new OutputComparison(port.name, reference.classifying.get(port.name)));
 		const { labelOutput } = reference;
 		const ranks = new Int32Array(reference.indices.length).fill(-1);
+		const answering = new AnswerList(reference.indices.length);
 		const worst = new WorstExamples(options.disagreements ?? 50);
 		let classes = 0;
 		let i = 0;
@@ -71,6 +74,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 				if (values) {
 					classes = values.length;
 					ranks[i] = Math.min(rankOf(values, example.label), 0x7fffffff);
+					answering.set(i, example.label, values);
 				}
 			}
 			if (differs || cosine < 1 - 1e-12) {
@@ -89,7 +93,17 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 		return {
 			...base,
 			outputs: comparisons.map((comparison) => comparison.result()),
-			metrics: labelOutput === undefined ? [] : metricsOf(ranks, classes, reference.labelRanks),
+			metrics:
+				labelOutput === undefined
+					? []
+					: [
+							...metricsOf(ranks, classes, reference.labelRanks),
+							...classificationMetrics(answering.answers, bootstrapSeed, reference.answers),
+						],
+			...(reference.answers && {
+				confusions: confusions(answering.answers, mostConfusions),
+				classChanges: classChanges(answering.answers, reference.answers, mostConfusions),
+			}),
 			disagreements: worst.list(),
 			...(nonFinite > 0 && {
 				failure: {

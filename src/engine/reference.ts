@@ -1,5 +1,7 @@
+import { type Answers, classificationMetrics, confusions } from '../core/study/classification.ts';
 import { type Examples, spreadIndices } from '../core/study/examples.ts';
 import type { Evaluation, Hash } from '../core/study/study.ts';
+import { AnswerList, bootstrapSeed, mostConfusions } from './answers.ts';
 import { type ExampleResult, runExamples } from './batches.ts';
 import { classifies, RowStatistics, rankOf } from './classifier.ts';
 import { isFloatData, numbersOf, type Outputs, outputBytes } from './outputs.ts';
@@ -37,6 +39,8 @@ export interface Reference {
 	readonly labelOutput: string | undefined;
 	/** Rank of the right class by example, with labels; -1 without one. */
 	readonly labelRanks: Int32Array;
+	/** What the original answers to each example, with labels. */
+	readonly answers: Answers | undefined;
 	/** The original's own figures. */
 	readonly evaluation: Evaluation;
 }
@@ -51,6 +55,7 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
 		const kept: (Outputs | undefined)[] = [];
 		const statistics = new Map(session.outputs.map((port) => [port.name, new RowStatistics()]));
 		const ranks = new Map(session.outputs.map((port) => [port.name, new Int32Array(indices.length).fill(-1)]));
+		const answering = new Map(session.outputs.map((port) => [port.name, new AnswerList(indices.length)]));
 		let largestLabel: number | undefined;
 		let bytes = 0;
 		let done = 0;
@@ -66,6 +71,7 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
 				const rank = rankOf(values, label);
 				const list = ranks.get(name);
 				if (list) list[done] = Math.min(rank, 0x7fffffff);
+				answering.get(name)?.set(done, label, values);
 			}
 		};
 		for await (const result of runExamples({ session, examples, indices, signal, ...(options.batch && { batch: options.batch }) })) {
@@ -84,6 +90,7 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
 		}
 		const labelOutput =
 			largestLabel === undefined ? undefined : session.outputs.find((port) => classifying.get(port.name) === 'example')?.name;
+		const answers = labelOutput === undefined ? undefined : answering.get(labelOutput)?.answers;
 		const labelRanks = labelOutput === undefined ? new Int32Array(0) : (ranks.get(labelOutput) ?? new Int32Array(0));
 		return {
 			original: options.original,
@@ -95,6 +102,7 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
 			probabilities,
 			labelOutput,
 			labelRanks,
+			answers,
 			evaluation: {
 				variant: 'original',
 				dataset: options.dataset.hash,
@@ -103,7 +111,14 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
 				outputs: session.outputs.map((port) =>
 					perfectFidelity(port, indices.length, statistics.get(port.name), classifying.get(port.name)),
 				),
-				metrics: labelOutput === undefined ? [] : metricsOf(labelRanks, statistics.get(labelOutput)?.width ?? 0),
+				metrics:
+					labelOutput === undefined
+						? []
+						: [
+								...metricsOf(labelRanks, statistics.get(labelOutput)?.width ?? 0),
+								...(answers ? classificationMetrics(answers, bootstrapSeed) : []),
+							],
+				...(answers && { confusions: confusions(answers, mostConfusions) }),
 				disagreements: [],
 				measuredAt: new Date().toISOString(),
 			},

@@ -81,6 +81,8 @@ export interface Comparison {
 
 const families: readonly Family[] = ['original', 'quantized', 'pruned', 'both', 'factorized', 'optimized'];
 const metrics = ['top1', 'top5'] as const;
+const isLinked = (metric: TaskMetric): metric is TaskMetric & { readonly metric: (typeof metrics)[number] } =>
+	(metrics as readonly string[]).includes(metric.metric);
 
 /** The comparison of this study, for a link. */
 export function encodeComparison(study: Study): Comparison {
@@ -198,7 +200,8 @@ export function encodeComparison(study: Study): Comparison {
 		put.figure('a', output.maxAbs, 3);
 		if (output.agreement) put.share('g', output.agreement.value, output.agreement.interval, output.agreement.n);
 	});
-	const measured = evaluations.flatMap((evaluation, index) => evaluation.metrics.map((metric) => ({ index, metric })));
+	// Shares of right answers alone: a link has no room for the others.
+	const measured = evaluations.flatMap((evaluation, index) => evaluation.metrics.filter(isLinked).map((metric) => ({ index, metric })));
 	const baselines = evaluations.filter((evaluation) => evaluation.variant === 'original').flatMap((evaluation) => evaluation.metrics);
 	const M = writeTable(measured, ({ index, metric }, put) => {
 		put.delta('i', index);

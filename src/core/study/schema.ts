@@ -144,7 +144,7 @@ const evaluation = z.strictObject({
 	),
 	metrics: list(
 		z.strictObject({
-			metric: z.enum(['top1', 'top5']),
+			metric: z.enum(['top1', 'top5', 'precision', 'recall', 'f1', 'ece']),
 			value: figure,
 			interval,
 			n: count,
@@ -152,6 +152,8 @@ const evaluation = z.strictObject({
 		}),
 		100,
 	),
+	confusions: z.optional(list(z.strictObject({ label: count, predicted: count, count }), 1000)),
+	classChanges: z.optional(list(z.strictObject({ label: count, n: count, original: share, variant: share }), 1000)),
 	disagreements: list(z.strictObject({ index: count, label: z.optional(name), original: name, variant: name, cosine: figure }), 10_000),
 	failure: z.optional(failure),
 	measuredAt: time,

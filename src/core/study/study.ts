@@ -168,7 +168,8 @@ export interface OutputFidelity {
 
 /** Task metric where labels are there. */
 export interface TaskMetric {
-	readonly metric: 'top1' | 'top5';
+	/** Precision, recall and F1 are macro averages over classes; ece is the expected calibration error. */
+	readonly metric: 'top1' | 'top5' | 'precision' | 'recall' | 'f1' | 'ece';
 	readonly value: number;
 	readonly interval: Interval;
 	readonly n: number;
@@ -184,6 +185,9 @@ export interface Evaluation {
 	readonly target: Target;
 	readonly outputs: readonly OutputFidelity[];
 	readonly metrics: readonly TaskMetric[];
+	/** Classes that are taken for others, most often first, and those whose share of right answers changed most. By output index. */
+	readonly confusions?: readonly { readonly label: number; readonly predicted: number; readonly count: number }[];
+	readonly classChanges?: readonly { readonly label: number; readonly n: number; readonly original: number; readonly variant: number }[];
 	/** Examples that disagree most: index, and what original and variant said. */
 	readonly disagreements: readonly {
 		readonly index: number;

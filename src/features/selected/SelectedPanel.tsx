@@ -3,6 +3,7 @@ import { figuresOf, targetsOf, type VariantFigures, type VariantId } from '../..
 import type { Sizes, Study } from '../../core/study/study.ts';
 import { qualityWords, ratioWords, sentenceOf, speedWords } from '../../core/study/words.ts';
 import { formatBytes, formatMs } from '../../ui/format.ts';
+import { MetricsCard } from './MetricsCard.tsx';
 import { RecipeReport } from './RecipeReport.tsx';
 import './selected.css';
 
@@ -87,6 +88,7 @@ export function SelectedPanel(props: SelectedPanelProps) {
 					</p>
 				)}
 			</section>
+			{figures.evaluation && !figures.evaluation.synthetic && <MetricsCard evaluation={figures.evaluation} dataset={study.dataset} />}
 			<section className="card" aria-labelledby="sizes-title">
 				<h2 id="sizes-title">Sizes and runs</h2>
 				<SizeList sizes={figures.variant?.sizes} original={study.variants.find((variant) => variant.id === 'original')?.sizes} />
