@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { Value } from '../../../core/ir/graph.ts';
 import { applyAlone, int, ints, type RuleGraph } from '../rule.testkit.ts';
 import { fuseConcats } from './fuse-concats.ts';
-import { fuseCasts, fuseReshapes, fuseTransposes, moveTransposes } from './fuse-moves.ts';
+import { fuseCasts, fuseReshapes, fuseTransposes } from './fuse-moves.ts';
 import { fusePointwise } from './fuse-pointwise.ts';
 import { fuseSlices } from './fuse-slices.ts';
 import { fuseTransposedOperands } from './fuse-transposed-operands.ts';
+import { moveTransposes } from './move-transposes.ts';
 
 type Make = (g: RuleGraph, x: Value) => Value;
 const picture = (g: RuleGraph): Value => g.input([2, 3, 4, 6], ['N', 3, 4, 6]);
@@ -40,7 +41,30 @@ describe('move-transposes', () => {
 		expect(outcome.ops).toBe('Clip Sigmoid');
 		expect(outcome.difference).toBe(0);
 	});
+	it.each<readonly [string, Make, string]>([
+		['a scalar', (g, x) => g.op('Sub', [g.scalar(1), x]), 'Sub'],
+		['a number for each channel, last there', (g, x) => g.op('Add', [x, g.weight([3])]), 'Add'],
+		['a number for each row', (g, x) => g.op('Mul', [g.weight([4, 1, 1]), x]), 'Mul'],
+		['a slope for each channel', (g, x) => g.op('PRelu', [x, g.weight([3])]), 'PRelu'],
+		[
+			'several in a row',
+			(g, x) => g.op('Relu', [g.op('Div', [g.op('Add', [x, g.weight([1, 1, 1, 3])]), g.weight([6, 1], 0.1, 1)])]),
+			'Add Div Relu',
+		],
+	])('2. past an operator with %s', async (_, make, ops) => {
+		const outcome = await applyAlone([moveTransposes], (g) => g.output(turn(g, make(g, turn(g, picture(g), [0, 2, 3, 1])), [0, 3, 1, 2])));
+		expect(outcome.ops).toBe(ops);
+		expect(outcome.difference).toBe(0);
+	});
 	it.each<readonly [string, (g: RuleGraph) => readonly Value[]]>([
+		[
+			'a constant varies along two axes',
+			(g) => [turn(g, g.op('Add', [turn(g, picture(g), [0, 2, 3, 1]), g.weight([6, 3])]), [0, 3, 1, 2])],
+		],
+		[
+			'a constant has a higher rank',
+			(g) => [g.op('Add', [turn(g, g.op('Add', [turn(g, g.input([2, 3]), [1, 0]), g.weight([1, 3, 1])]), [0, 2, 1]), g.scalar(1)])],
+		],
 		['no inverse follows', (g) => [turn(g, g.op('Relu', [turn(g, picture(g), [0, 2, 3, 1])]), [0, 2, 3, 1])]],
 		[
 			'another node reads it',
