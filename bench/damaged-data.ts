@@ -62,7 +62,7 @@ const encoder: DataTarget = {
 	outputs: [float('sentence_embedding', 'b', 384)],
 };
 const sets: readonly [what: string, file: string, target: DataTarget, beside?: typeof tokens][] = [
-	['IDX, gzipped', 'data/t10k-labels-idx1-ubyte.gz', { inputs: [float('x', 1, 1)], outputs: [] }],
+	['IDX, gzipped', 'data/t10k-images-idx3-ubyte.gz', { inputs: [float('x', 1, 1, 28, 28)], outputs: [] }],
 	['npz', 'data/minilm-sentences-600.npz', encoder],
 	['text', 'data/minilm-sentences-600.txt', encoder, tokens],
 	['wav', 'data/speech-16k.wav', { inputs: [float('x', 1, 512)], outputs: [float('y', 1, 1)] }],

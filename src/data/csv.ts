@@ -7,6 +7,8 @@ export interface Records {
 	readonly n: number;
 	/** Text of the i-th record, without its line break. */
 	text(index: number): Promise<string>;
+	/** Line of the file that it starts on, from 1, as editors count. */
+	line(index: number): number;
 }
 
 /** A table of text: RFC 4180, with comma, semicolon or tab between fields. */
@@ -18,7 +20,7 @@ export interface Csv {
 	readonly n: number;
 	/** Fields of the i-th record below the header. */
 	record(index: number): Promise<string[]>;
-	/** Line of the i-th record, counted from 1 as editors do; breaks inside of quotes are not counted. */
+	/** Line of the file that the i-th record starts on, from 1. */
 	line(index: number): number;
 }
 
@@ -37,23 +39,26 @@ export async function indexRecords(source: ByteSource, name: string, quoted: boo
 	}
 	if (head.includes(0)) throw new DataError('unsupported', 'The file is no text: it holds zero bytes.', name);
 	const first = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0;
-	let bounds = new Float64Array(1024);
+	let bounds = new Float64Array(3 * 1024);
 	let n = 0;
 	let start = first;
 	let inQuotes = false;
+	let line = 1;
+	let startLine = 1;
 	const close = (end: number, lastByte: number): void => {
 		const stop = lastByte === 13 ? end - 1 : end;
 		if (stop > start) {
 			if (stop - start > longestRecord)
 				throw new DataError('limit', `A record of ${stop - start} bytes is too long; at most ${longestRecord} are read.`, name);
 			if (n >= mostRecords) throw new DataError('limit', `The file has more than ${mostRecords} records.`, name);
-			if (2 * n + 2 > bounds.length) {
+			if (3 * n + 3 > bounds.length) {
 				const larger = new Float64Array(bounds.length * 2);
 				larger.set(bounds);
 				bounds = larger;
 			}
-			bounds[2 * n] = start;
-			bounds[2 * n + 1] = stop;
+			bounds[3 * n] = start;
+			bounds[3 * n + 1] = stop;
+			bounds[3 * n + 2] = startLine;
 			n += 1;
 		}
 	};
@@ -63,10 +68,12 @@ export async function indexRecords(source: ByteSource, name: string, quoted: boo
 		const chunk = await source.read(at, Math.min(chunkBytes, source.size - at));
 		for (let i = 0; i < chunk.length; i++) {
 			const byte = chunk[i] as number;
+			if (byte === 10) line += 1;
 			if (byte === 34 && quoted) inQuotes = !inQuotes;
 			else if (byte === 10 && !inQuotes) {
 				close(at + i, last);
 				start = at + i + 1;
+				startLine = line;
 			}
 			last = byte;
 		}
@@ -75,9 +82,10 @@ export async function indexRecords(source: ByteSource, name: string, quoted: boo
 	const pages = pagedSource(source);
 	return {
 		n,
+		line: (index) => bounds[3 * index + 2] ?? 0,
 		text: async (index) => {
-			const from = bounds[2 * index] as number;
-			return new TextDecoder('utf-8', { ignoreBOM: true }).decode(await pages.read(from, (bounds[2 * index + 1] as number) - from));
+			const from = bounds[3 * index] as number;
+			return new TextDecoder('utf-8', { ignoreBOM: true }).decode(await pages.read(from, (bounds[3 * index + 1] as number) - from));
 		},
 	};
 }
@@ -144,7 +152,7 @@ export async function openCsv(source: ByteSource, name: string, signal?: AbortSi
 		delimiter,
 		n: records.n - first,
 		record: async (index) => splitRecord(await records.text(index + first), delimiter),
-		line: (index) => index + first + 1,
+		line: (index) => records.line(index + first),
 	};
 }
 

@@ -52,18 +52,6 @@ export function claimedSize(bytes: Uint8Array): { readonly width: number; readon
 	return undefined;
 }
 
-/** Whether a JPEG has its end marker (EOI) behind the start of its picture; previews inside of it have markers of their own. */
-export function jpegEnds(bytes: Uint8Array): boolean {
-	let at = 2;
-	for (; at + 4 <= bytes.length && bytes[at] === 0xff; ) {
-		const marker = bytes[at + 1] as number;
-		if (marker === 0xda) break;
-		at += marker === 0xff ? 1 : 2 + (((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number));
-	}
-	for (let i = bytes.length - 2; i >= at; i--) if (bytes[i] === 0xff && bytes[i + 1] === 0xd9) return true;
-	return false;
-}
-
 /** Decodes, resizes and cuts; see fitPacked. `parallel`: how many may be asked for at the same time. Throws DataError. */
 export interface FitPicture {
 	(bytes: Uint8Array, name: string, preprocessing: Preprocessing): Promise<FittedPicture>;

@@ -49,7 +49,7 @@ async function ofLines(entry: Entry, signal: AbortSignal | undefined): Promise<T
 		record: async (index) => {
 			const line = await lines.text(index);
 			const at = tabs ? line.indexOf('\t') : -1;
-			const name = `${base}, line ${index + 1}`;
+			const name = `${base}, line ${lines.line(index)}`;
 			return at < 0
 				? { name, text: line, labels: tabs ? [''] : [] }
 				: { name, text: line.slice(0, at), labels: [line.slice(at + 1).trim()] };
@@ -102,7 +102,7 @@ async function ofDocument(entry: Entry, signal: AbortSignal | undefined): Promis
 			n: lines.n,
 			note: '',
 			record: async (index) => {
-				const name = `${base}, line ${index + 1}`;
+				const name = `${base}, line ${lines.line(index)}`;
 				try {
 					return fieldsOf(JSON.parse(await lines.text(index)), name);
 				} catch {

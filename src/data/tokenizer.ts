@@ -47,9 +47,11 @@ export async function openTokenizer(source: ByteSource, name: string): Promise<T
 	const { padding, truncation } = json;
 	const padId = whole(field(padding, 'pad_id')) ?? tokenizer.token_to_id('[PAD]') ?? tokenizer.token_to_id('<pad>') ?? 0;
 	const cutLeft = field(truncation, 'direction') === 'Left';
-	const encode = (text: string, special: boolean): { ids: number[]; types: number[] } => {
+	const encode = (text: string, special: boolean): { ids: readonly number[]; types: readonly number[] } => {
 		const found = tokenizer.encode(text, { add_special_tokens: special, return_token_type_ids: true });
-		return { ids: found.ids, types: found.token_type_ids };
+		// Tokenizers without a post-processor give none.
+		const types: readonly number[] | undefined = found.token_type_ids;
+		return { ids: found.ids, types: types ?? found.ids.map(() => 0) };
 	};
 	let vocabulary = 0;
 	const words = field(json.model, 'vocab');

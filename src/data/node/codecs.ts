@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import decodeJpeg, { init as initJpeg } from '@jsquash/jpeg/decode.js';
 import decodePng, { init as initPng } from '@jsquash/png/decode.js';
-import { type Codecs, decodeWith, quiet, type StartJpeg } from '../codecs.ts';
+import { attentiveJpeg, type Codecs, decodeWith, type StartJpeg } from '../codecs.ts';
 import type { DecodePicture } from '../picture.ts';
 
 const require = createRequire(import.meta.url);
@@ -14,9 +14,10 @@ async function compile(path: string): Promise<WebAssembly.Module> {
 let codecs: Promise<Codecs> | undefined;
 
 async function start(): Promise<Codecs> {
-	await (initJpeg as StartJpeg)(await compile('@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm'), quiet);
+	const attentive = attentiveJpeg();
+	await (initJpeg as StartJpeg)(await compile('@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm'), attentive.options);
 	await initPng(await compile('@jsquash/png/codec/pkg/squoosh_png_bg.wasm'));
-	return { jpeg: (bytes) => decodeJpeg(bytes), png: (bytes) => decodePng(bytes) };
+	return { jpeg: attentive.decoder((bytes) => decodeJpeg(bytes)), png: (bytes) => decodePng(bytes) };
 }
 
 /** JPEG and PNG by the same WebAssembly codecs as in the page. */

@@ -1,15 +1,16 @@
 import jpegWasm from '@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm?url';
 import pngWasm from '@jsquash/png/codec/pkg/squoosh_png_bg.wasm?url';
-import { type Codecs, decodeWith, quiet, type StartJpeg } from '../codecs.ts';
+import { attentiveJpeg, type Codecs, decodeWith, type StartJpeg } from '../codecs.ts';
 import type { DecodePicture, Picture } from '../picture.ts';
 
 let codecs: Promise<Codecs> | undefined;
 
 async function start(): Promise<Codecs> {
 	const [jpeg, png] = await Promise.all([import('@jsquash/jpeg/decode.js'), import('@jsquash/png/decode.js')]);
-	await (jpeg.init as StartJpeg)(await WebAssembly.compileStreaming(fetch(jpegWasm)), quiet);
+	const attentive = attentiveJpeg();
+	await (jpeg.init as StartJpeg)(await WebAssembly.compileStreaming(fetch(jpegWasm)), attentive.options);
 	await png.init(await WebAssembly.compileStreaming(fetch(pngWasm)));
-	return { jpeg: (bytes) => jpeg.default(bytes), png: (bytes) => png.default(bytes), other: decodeByBrowser };
+	return { jpeg: attentive.decoder((bytes) => jpeg.default(bytes)), png: (bytes) => png.default(bytes), other: decodeByBrowser };
 }
 
 /** Pixels may differ between browsers: colour profiles and chroma upsampling are theirs. */
