@@ -50,6 +50,15 @@ export function linearLayer(node: Node | undefined, context: RuleContext): Linea
 	}
 }
 
+/** Weights up to this many bytes are copied where another node reads them too. */
+const SMALL = 1 << 16;
+
+/** Why numbers cannot go into the weight: another node reads it, and a second copy would make the file larger. */
+export function sharedWeight({ node, weight }: LinearLayer, scale: Float64Array): string | undefined {
+	if (weight.byteLength <= SMALL || scale.every((factor) => factor === 1)) return undefined;
+	return node.input(1)?.uses.size === 1 ? undefined : `other nodes read the weight of ${node.label}, which would be stored twice`;
+}
+
 /** No bias, or a stored one with a number for each channel (or one for all, for Gemm). */
 function biasFits(node: Node, channels: number, context: RuleContext): boolean {
 	const bias = node.input(2);

@@ -1,5 +1,5 @@
 import type { Node, Value } from '../../../core/ir/graph.ts';
-import { foldAfter, foldBefore, type LinearLayer, linearLayer, onlyProducer, perChannel } from '../linear-layer.ts';
+import { foldAfter, foldBefore, type LinearLayer, linearLayer, onlyProducer, perChannel, sharedWeight } from '../linear-layer.ts';
 import type { Rule, RuleContext } from '../rule.ts';
 import { pads } from './fuse-batch-norm.ts';
 
@@ -10,7 +10,8 @@ import { pads } from './fuse-batch-norm.ts';
  * 2. The same factors after MatMul, which has no bias.
  * 3. W (s x + t) + b before Conv without padding, Gemm and MatMul (factors only): (W s) x + (b + W t).
  *
- * Refused: division by zero, or by numbers so small that their inverse is infinite; where another node reads the value in between; summands before padding.
+ * Refused: division by zero, or by numbers so small that their inverse is infinite; where another node reads the value in between; summands before padding; large weights that
+ * other nodes read too.
  */
 export const fuseAffine: Rule = {
 	id: 'fuse-affine',
@@ -66,6 +67,8 @@ async function after(node: Node, x: Value, constant: Value, flipped: boolean, co
 	if (layer.node.graph !== node.graph) return undefined;
 	if (!layer.hasBias && shift.some((value) => value !== 0)) return undefined;
 	if (!onlyProducer(x)) return { kind: 'refused', reason: `another node reads what ${layer.node.label} puts out` } as const;
+	const shared = sharedWeight(layer, scale);
+	if (shared) return { kind: 'refused', reason: shared } as const;
 	await foldAfter(layer, scale, shift, context);
 	node.graph.replaceUses(node.output(), layer.node.output());
 	context.removeDead(node);
@@ -90,6 +93,8 @@ async function before(node: Node, x: Value, constant: Value, flipped: boolean, c
 	const shifts = shift.some((value) => value !== 0);
 	if (shifts && !layer.hasBias) return undefined;
 	if (shifts && pads(layer.node)) return { kind: 'refused', reason: padded(layer) } as const;
+	const shared = sharedWeight(layer, scale);
+	if (shared) return { kind: 'refused', reason: shared } as const;
 	await foldBefore(layer, scale, shift, context);
 	layer.node.setInput(0, x);
 	context.removeDead(node);

@@ -1,5 +1,5 @@
 import type { Node } from '../../../core/ir/graph.ts';
-import { foldAfter, foldBefore, linearLayer, onlyProducer } from '../linear-layer.ts';
+import { foldAfter, foldBefore, linearLayer, onlyProducer, sharedWeight } from '../linear-layer.ts';
 import type { Rule, RuleContext } from '../rule.ts';
 
 /**
@@ -8,7 +8,8 @@ import type { Rule, RuleContext } from '../rule.ts';
  * 1. After Conv, ConvTranspose or Gemm: s (W x + b) + t = (s W) x + (s b + t).
  * 2. Before a Conv without padding, or a Gemm: W (s x + t) + b = (W s) x + (b + W t).
  *
- * Refused: in training mode; where another node reads the value in between; with padding (zeros would have to become t), unless t is 0.
+ * Refused: in training mode; where another node reads the value in between; with padding (zeros would have to become t), unless t is 0;
+ * large weights that other nodes read too.
  */
 export const fuseBatchNorm: Rule = {
 	id: 'fuse-batch-norm',
@@ -23,6 +24,8 @@ export const fuseBatchNorm: Rule = {
 		const maker = linearLayer(before?.producer, context);
 		if (maker?.hasBias && maker.channels === scale.length && maker.channelAxis === (maker.rank === 2 ? -1 : 1)) {
 			if (!onlyProducer(before)) return { kind: 'refused', reason: `another node reads what ${maker.node.label} puts out` };
+			const shared = sharedWeight(maker, scale);
+			if (shared) return { kind: 'refused', reason: shared };
 			await foldAfter(maker, scale, shift, context);
 			node.graph.replaceUses(node.output(), maker.node.output());
 			context.removeDead(node);
@@ -36,6 +39,8 @@ export const fuseBatchNorm: Rule = {
 		if (pads(reader.node) && shift.some((value) => value !== 0)) {
 			return { kind: 'refused', reason: `${reader.node.label} pads with zeros, which the normalization would have shifted` };
 		}
+		const shared = sharedWeight(reader, scale);
+		if (shared) return { kind: 'refused', reason: shared };
 		await foldBefore(reader, scale, shift, context);
 		reader.node.setInput(0, before);
 		context.removeDead(node);

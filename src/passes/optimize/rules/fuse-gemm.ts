@@ -13,6 +13,8 @@ export const fuseGemm: Rule = {
 		const output = node.output();
 		const [use] = output.uses;
 		if (output.isGraphOutput || output.uses.size !== 1 || use?.node.op !== 'Add' || use.node.domain !== '') return undefined;
+		// Inside a loop it would be computed in every step.
+		if (use.node.graph !== node.graph) return undefined;
 		const a = context.typeOf(node.input(0));
 		const b = context.typeOf(node.input(1));
 		if (a?.kind !== 'tensor' || b?.kind !== 'tensor' || a.dtype !== 'float32') return undefined;

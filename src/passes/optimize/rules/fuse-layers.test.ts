@@ -61,6 +61,14 @@ describe('fuse-batch-norm', () => {
 			(g) => [g.op('Conv', [norm(g, picture(g), 4), g.weight([6, 4, 3, 3])], { pads: ints([1, 1, 1, 1]) })],
 			/pads with zeros/,
 		],
+		[
+			'a large weight would be stored twice',
+			(g) => {
+				const [x, w] = [picture(g), g.weight([512, 4, 3, 3])];
+				return [norm(g, g.op('Conv', [x, w]), 512), g.op('Conv', [x, w])];
+			},
+			/stored twice/,
+		],
 		['ConvTranspose after it', (g) => [g.op('ConvTranspose', [norm(g, picture(g), 4), g.weight([4, 3, 2, 2])])], /ConvTranspose/],
 	])('refuses where %s', async (_, make, reason) => {
 		const outcome = await applyAlone([fuseBatchNorm], (g) => g.output(...make(g)));

@@ -1,5 +1,6 @@
 import { attribute } from '../../../core/ir/attribute.ts';
 import type { Node } from '../../../core/ir/graph.ts';
+import { refersToParameters } from '../linear-layer.ts';
 import type { Rule, RuleContext } from '../rule.ts';
 
 /**
@@ -75,6 +76,7 @@ async function padsOf(node: Node, context: RuleContext): Promise<readonly number
 
 /** Pads of the reader with those added; a string says why that would not be the same. */
 function combined(reader: Node, spatial: readonly number[]): number[] | string {
+	if (refersToParameters(reader)) return 'takes its pads from the call of a function';
 	const auto = reader.string('auto_pad', 'NOTSET');
 	if (auto.startsWith('SAME')) return 'pads by the size of its input';
 	const own = auto === 'VALID' ? undefined : reader.ints('pads');
