@@ -81,9 +81,9 @@ const slice: InferRule = (context) => {
 	return shaped(out, slicedElements(elements, dims, slices));
 };
 
-/** "To the end", as exporters write it: the largest number of 32 or 64 bits. */
+/** "To the end", as exporters write it: the largest number of 32 or 64 bits, or near it. No axis is so long. */
 function isToTheEnd(end: number): boolean {
-	return end === Number.MAX_SAFE_INTEGER || end === 2147483647;
+	return end >= 2147483647;
 }
 
 /** As sliced, for lengths and bounds that are formulas, steps forwards. null where a bound may lie on either side of the end. */

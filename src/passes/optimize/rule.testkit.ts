@@ -11,7 +11,7 @@ import { serialize } from '../../core/onnx/write.ts';
 import { createNodeEngine } from '../../engine/node/index.ts';
 import { OptimizeContext } from './context.ts';
 import { optimizeGraph } from './driver.ts';
-import type { Rule } from './rule.ts';
+import type { Rule, Sweep } from './rule.ts';
 
 /** Builds small float32 graphs for tests of single rules. */
 export class RuleGraph {
@@ -77,14 +77,14 @@ export interface Outcome {
 export async function applyAlone(
 	rules: readonly Rule[],
 	make: (graph: RuleGraph) => void,
-	{ opset = 17, allowContrib = false } = {},
+	{ opset = 17, allowContrib = false, sweeps = [] as readonly Sweep[], sizeBudget = 0 } = {},
 ): Promise<Outcome> {
 	const graph = new RuleGraph(opset);
 	make(graph);
 	const { model } = graph;
 	const before = await run(model, graph.feeds);
-	const context = new OptimizeContext(model, { allowContrib, sizeBudget: 0, compute: undefined, signal: undefined });
-	const { applied, notes } = await optimizeGraph(model, context, { phases: [{ sweeps: [], rules }] });
+	const context = new OptimizeContext(model, { allowContrib, sizeBudget, compute: undefined, signal: undefined });
+	const { applied, notes } = await optimizeGraph(model, context, { phases: [{ sweeps, rules }] });
 	const [problem] = checkModel(model);
 	if (problem) throw new Error(problem.message);
 	const after = await run(model, graph.feeds);
