@@ -258,9 +258,12 @@ spec(
 		await page.reload();
 		const entry = cases[0] as Case;
 		await studio.drop([{ name: 'model.onnx', bytes: entry.model }, ...entry.files]);
-		await studio.table().waitFor({ timeout: minute });
-		const study = await studyOf(page);
-		check(study.dataset?.n === entry.n, `${study.dataset?.n} examples`);
+		const tabs = page.getByRole('group', { name: 'Part of the study' });
+		await tabs.waitFor({ timeout: minute });
+		await tabs.getByText('model', { exact: true }).click();
+		const data = page.getByRole('region', { name: 'Data', exact: true });
+		await data.getByText(`${entry.n} labelled`).waitFor({ timeout: minute });
+		await data.getByText(`${entry.skipped} entries left out`).waitFor();
 		await studio.noSidewaysScroll();
 	},
 	{ timeoutMs: 2 * minute, viewport: { width: 390, height: 844 } },
