@@ -49,7 +49,7 @@ const parts: readonly Part[] = [
 		],
 		rows: [
 			preset('int8-dynamic'),
-			steps('smooth-quant, int8-dynamic', { pass: 'smooth-quant', options: { insertMul: true } }, { pass: 'int8-dynamic', options: {} }),
+			preset('int8-smooth'),
 			steps('4 bits to nearest', optimize, { pass: 'gptq', options: nearest }),
 			steps('awq, 4 bits to nearest', optimize, { pass: 'awq', options: {} }, { pass: 'gptq', options: nearest }),
 			preset('int4-gptq'),
