@@ -24,7 +24,7 @@ const TOLERANCE = 1e-4;
 
 const engine = await createNodeEngine();
 const applied = new Map<string, { places: number; graphs: number }>();
-const unusable = new Map<string, number>();
+const unusable = new Map<string, number[]>();
 const differences: number[] = [];
 const wrong: Comparison[] = [];
 let before = 0;
@@ -34,7 +34,7 @@ for (let seed = from; seed < from + count; seed++) {
 	const result = await compareRandom(seed, engine, { allowContrib });
 	if (result.unusable !== undefined) {
 		const reason = result.unusable.slice(0, 160);
-		unusable.set(reason, (unusable.get(reason) ?? 0) + 1);
+		unusable.set(reason, [...(unusable.get(reason) ?? []), seed]);
 		continue;
 	}
 	for (const [id, times] of result.applied) {
@@ -59,10 +59,11 @@ differences.sort((a, b) => a - b);
 const quantile = (share: number): string =>
 	(differences[Math.min(differences.length - 1, Math.floor(share * differences.length))] ?? 0).toExponential(1);
 console.log(
-	`${count} graphs from seed ${from}: ${differences.length} compared, ${wrong.length} wrong, ${[...unusable.values()].reduce((a, b) => a + b, 0)} that the runtime does not run as they are`,
+	`${count} graphs from seed ${from}: ${differences.length} compared, ${wrong.length} wrong, ${[...unusable.values()].flat().length} that the runtime does not run as they are`,
 );
 console.log(`nodes ${before} -> ${after}; graphs that grew: ${grown}`);
 console.log(`largest relative difference: median ${quantile(0.5)}, 99 % ${quantile(0.99)}, 99.9 % ${quantile(0.999)}, all ${quantile(1)}`);
 for (const [id, { places, graphs }] of [...applied].sort((a, b) => b[1].places - a[1].places))
 	console.log(`  ${id}: ${places} places in ${graphs} graphs`);
-for (const [reason, times] of [...unusable].sort((a, b) => b[1] - a[1])) console.log(`  not run (${times}): ${reason}`);
+for (const [reason, seeds] of [...unusable].sort((a, b) => b[1].length - a[1].length))
+	console.log(`  not run (${seeds.length}, first seed ${seeds[0]}): ${reason}`);
