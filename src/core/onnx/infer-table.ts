@@ -9,6 +9,7 @@ import type { InferRule } from './infer-rules.ts';
 import { sequenceRules } from './infer-sequences.ts';
 import { shapeRules } from './infer-shapes.ts';
 import { signalRules } from './infer-signal.ts';
+import { trainingRules } from './infer-training.ts';
 import { visionRules } from './infer-vision.ts';
 
 /** Every rule by qualified operator. A new group is a file and a line here. */
@@ -24,6 +25,7 @@ export const rules: ReadonlyMap<string, InferRule> = new Map(
 		visionRules,
 		signalRules,
 		sequenceRules,
+		trainingRules,
 		contribRules,
 	].flatMap((group) => Object.entries(group)),
 );
