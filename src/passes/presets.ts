@@ -168,6 +168,7 @@ export const presets: readonly Preset[] = [
 		title: 'A quarter less computing',
 		summary: 'Channels, hidden units and heads are cut out and their readers fitted anew on sample inputs: smaller and faster, some loss.',
 		family: 'pruned',
+		learns: true,
 		recipe: { v: 1, seed: 0, name: 'prune-structured', steps: [{ pass: 'prune-structured', options: { macsChange: -0.25 } }] },
 	},
 	{

@@ -63,19 +63,28 @@ function meets(structure: Structure, learned: readonly Learned[], counts: readon
  * Groups whose readers cannot be looked at are taken to be as dear as the dearest.
  */
 export function costCurves(learned: readonly Learned[], options: PruneOptions): ((count: number) => number)[] {
-	const ratios: number[] = [];
-	for (const { probe, curve } of learned) {
-		const error = probe && curve.find((point) => point.removed === probe.removed)?.error;
-		if (probe && error) ratios.push(probe.divergence / error);
-	}
-	const dearest = ratios.length > 0 && options.allocation === 'sensitivity' ? Math.max(...ratios) : 1;
-	return learned.map(({ group, curve, probe }) => {
+	const measured = options.allocation === 'sensitivity';
+	const scales = learned.map(({ probes, curve }) =>
+		probes.flatMap(({ removed, divergence }) => {
+			const error = curve.find((point) => point.removed === removed)?.error ?? 0;
+			return error > 0 ? [{ removed, error: divergence / error }] : [];
+		}),
+	);
+	const all = scales.flat().map((scale) => scale.error);
+	const dearest = measured && all.length > 0 ? Math.max(...all) : 1;
+	return learned.map(({ group, curve }, i) => {
 		const units = group.units.length;
-		const error = probe && curve.find((point) => point.removed === probe.removed)?.error;
-		const scale = options.allocation === 'sensitivity' ? (probe && error ? probe.divergence / error : dearest) : 1;
 		if (curve.length === 0) return (count) => dearest * (count / units) ** 2;
-		const points = convex([{ removed: 0, error: 0 }, ...curve]);
-		return (count) => scale * interpolate(points, count);
+		const own = scales[i] ?? [];
+		// Between trials the scale is drawn straight, beyond them it stays.
+		const scaleAt = (count: number): number => {
+			if (!measured) return 1;
+			const [first, last] = [own[0], own.at(-1)];
+			if (!first || !last) return dearest;
+			return count <= first.removed ? first.error : count >= last.removed ? last.error : interpolate(own, count);
+		};
+		const points = convex([{ removed: 0, error: 0 }, ...curve.map(({ removed, error }) => ({ removed, error: error * scaleAt(removed) }))]);
+		return (count) => interpolate(points, count);
 	});
 }
 

@@ -1,6 +1,10 @@
+import { allNodes } from '../../core/ir/model.ts';
+import { isStored } from '../../core/pass/constant-view.ts';
 import { definePass } from '../../core/pass/pass.ts';
 import { schema } from './options.ts';
 import { run } from './run.ts';
+
+const LAYERS = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'QLinearConv', 'ConvInteger']);
 
 export const pruneStructured = definePass({
 	id: 'prune-structured',
@@ -11,6 +15,9 @@ export const pruneStructured = definePass({
 	family: 'pruned',
 	options: schema,
 	needs: ['calibration'],
-	applies: () => [],
+	applies: (model) => {
+		for (const node of allNodes(model)) if (LAYERS.has(node.op) && node.inputs.slice(1).some((input) => isStored(input))) return [];
+		return [{ level: 'skip', reason: 'there is no convolution or dense layer with stored weights to cut' }];
+	},
 	run,
 });

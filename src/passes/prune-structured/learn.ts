@@ -18,8 +18,10 @@ import { type Reader, unitFeatures } from './readers.ts';
 export const LIVE_BYTES = 80_000_000;
 /** Shares of a group at which its error is measured. */
 const LEVELS = [1 / 16, 1 / 8, 3 / 16, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8];
-/** Share of a group that is taken out on trial to see what the outputs do. */
-const PROBE = 1 / 4;
+/** Shares of a group that are taken out on trial to see what the outputs do: several where running the model is cheap. */
+const PROBES = { cheap: [1 / 8, 1 / 4, 1 / 2], dear: [1 / 4] };
+/** Multiply-accumulates of the trials of one share beyond which one share must do. */
+const CHEAP_MACS = 5e9;
 
 /** Sample inputs, divided into those fitted on and those held out. */
 export interface Samples {
@@ -38,8 +40,8 @@ export interface Learned {
 	readonly order: readonly number[];
 	/** Error of its readers by number of removed units; empty where they cannot be looked at. */
 	readonly curve: readonly ErrorPoint[];
-	/** What taking out so many units does to the outputs. */
-	probe?: { readonly removed: number; readonly divergence: number };
+	/** What taking out so many units does to the outputs, ascending. */
+	readonly probes: { readonly removed: number; readonly divergence: number }[];
 }
 
 export interface Reference {
@@ -116,13 +118,14 @@ export async function learnGroups(
 	const byData = options.criterion === 'second-order' || options.criterion === 'activation';
 	const measured = options.allocation !== 'uniform';
 	const waiting = new Set(groups);
+	const shares = structure.macs * samples.held.length <= CHEAP_MACS ? PROBES.cheap : PROBES.dear;
 	let products: RowProducts | undefined;
 	const settle = async (): Promise<void> => {
 		for (const group of waiting) {
 			const own = group.consumers.map((consumer) => readers.find((reader) => reader.contraction === consumer));
 			if (own.some((reader) => reader?.layer && !seen.has(reader) && (byData || measured))) continue;
 			waiting.delete(group);
-			learned.set(group, await rank(structure, group, own as Reader[], seen, options, context, products));
+			learned.set(group, await rank(structure, group, own as Reader[], seen, options, context, products, shares));
 			for (const reader of own) {
 				if (reader && ![...waiting].some((other) => other.consumers.includes(reader.contraction))) seen.delete(reader);
 			}
@@ -187,6 +190,7 @@ async function rank(
 	options: PruneOptions,
 	context: PassContext,
 	products: RowProducts | undefined,
+	probeShares: readonly number[],
 ): Promise<Learned> {
 	const count = group.units.length;
 	const layers: SurgeonLayer[] = [];
@@ -201,7 +205,7 @@ async function rank(
 	else if (options.criterion !== 'second-order' || layers.length === 0) {
 		order = await rankByWeights(structure.trace, group, byWeights, context.random.fork(group.name));
 	}
-	if (layers.length === 0 || !products) return { group, order: order ?? [], curve: [] };
+	if (layers.length === 0 || !products) return { group, order: order ?? [], curve: [], probes: [] };
 	const budgeted = options.macsChange < 0 || options.bytesChange < 0;
 	// Wide layers are ranked as far as they are likely to go: each removal takes the square of the width.
 	const share = budgeted ? Math.min(1 - options.leastShare, count > 256 ? 0.75 : 1) : options.ratio;
@@ -210,18 +214,18 @@ async function rank(
 		options.allocation === 'uniform'
 			? []
 			: [...new Set(LEVELS.map((share) => Math.round(share * count)))].filter((n) => n > 0 && n <= most);
-	const probe = Math.min(most, Math.max(1, Math.round(PROBE * count)));
-	const measureAt = options.allocation === 'uniform' ? [] : [...new Set([...levels, probe, most])].sort((a, b) => a - b);
+	const probed = [...new Set(probeShares.map((part) => Math.min(most, Math.max(1, Math.round(part * count)))))];
+	const measureAt = options.allocation === 'uniform' ? [] : [...new Set([...levels, ...probed, most])].sort((a, b) => a - b);
 	const found = await removalOrder(layers, count, {
 		products,
 		most,
 		measureAt,
-		keepWeightsAt: options.allocation === 'sensitivity' ? [probe] : [],
+		keepWeightsAt: options.allocation === 'sensitivity' ? probed : [],
 		...(order && { order }),
 		signal: context.signal,
 	});
 	const rest = order ?? [...found.order, ...Array.from({ length: count }, (_, unit) => unit).filter((unit) => !found.order.includes(unit))];
-	return { group, order: rest, curve: found.curve };
+	return { group, order: rest, curve: found.curve, probes: [] };
 }
 
 /** The moments of a reader's inputs as the surgeon takes them. */

@@ -39,17 +39,18 @@ export async function probeGroups(
 	for (const [i, entry] of ordered.entries()) {
 		signal?.throwIfAborted();
 		context.progress(0.4 + (0.3 * i) / learned.length, `what the outputs lose with ${entry.group.name}`);
-		const point = entry.curve.find((found) => found.layers);
-		if (!point?.layers) continue;
 		const own = readersOf(entry);
-		let lost: number;
-		if (staged) lost = await behind(model, own, point, staged, reference, samples, compute, signal);
-		else {
+		const points = entry.curve.filter((found) => found.layers);
+		if (staged && points.length > 0) {
+			const lost = await behind(model, own, points, staged, reference, samples, compute, signal);
+			for (const [k, point] of points.entries()) entry.probes.push({ removed: point.removed, divergence: lost[k] as number });
+			continue;
+		}
+		for (const point of points) {
 			const copy = copyModel(model);
 			applyTrial(own, point, (node) => copy.nodes.get(node));
-			lost = await divergenceOf(copy.model, reference, samples, compute, signal);
+			entry.probes.push({ removed: point.removed, divergence: await divergenceOf(copy.model, reference, samples, compute, signal) });
 		}
-		entry.probe = { removed: point.removed, divergence: lost };
 	}
 }
 
@@ -67,17 +68,17 @@ function applyTrial(readers: readonly Reader[], point: ErrorPoint, copyOf: (node
 	}
 }
 
-/** Runs what comes after the readers with other weights. */
+/** Runs what comes after the readers with the weights of each trial. */
 async function behind(
 	model: Model,
 	readers: readonly Reader[],
-	point: ErrorPoint,
+	points: readonly ErrorPoint[],
 	staged: StagedRun,
 	reference: Reference,
 	samples: Samples,
 	compute: Compute,
 	signal: AbortSignal | undefined,
-): Promise<number> {
+): Promise<number[]> {
 	const all = [...model.graph.nodes()];
 	const starts = new Set(readers.map((reader) => reader.node));
 	// All that stands behind, whether it depends on the readers or not: what it reads is then just what is live there.
@@ -109,28 +110,32 @@ async function behind(
 	}
 	const nodes = all.filter((node) => after.has(node) || before.has(node));
 	const outputs = model.graph.outputs.filter((value) => made.has(value));
-	const extracted = extractModel(model, nodes, sorted, outputs, (value) => {
-		const tensor = fed.get(value)?.[0];
-		return tensorType(tensor?.dtype ?? 'float32', tensor ? tensor.dims.map(() => null) : null);
-	});
-	const copies = [...extracted.model.graph.nodes()];
-	applyTrial(readers, point, (node) => copies[nodes.indexOf(node)]);
-	const session = await compute.load(extracted.model, { graphOptimization: 'all' });
-	let total = 0;
-	try {
-		for (const [example] of samples.held.entries()) {
-			signal?.throwIfAborted();
-			const feeds: Record<string, TensorData> = {};
-			for (const [value, name] of extracted.inputs) feeds[name] = fed.get(value)?.[example] as TensorData;
-			const results = await session.run(feeds);
-			const variant: Record<string, TensorData> = { ...reference.outputs[example] };
-			for (const value of outputs) variant[value.name] = results[extracted.outputs.get(value) ?? ''] as TensorData;
-			total += divergence(reference.kinds, reference.variances, reference.outputs[example] ?? {}, variant);
+	const lost: number[] = [];
+	for (const point of points) {
+		const extracted = extractModel(model, nodes, sorted, outputs, (value) => {
+			const tensor = fed.get(value)?.[0];
+			return tensorType(tensor?.dtype ?? 'float32', tensor ? tensor.dims.map(() => null) : null);
+		});
+		const copies = [...extracted.model.graph.nodes()];
+		applyTrial(readers, point, (node) => copies[nodes.indexOf(node)]);
+		const session = await compute.load(extracted.model, { graphOptimization: 'all' });
+		let total = 0;
+		try {
+			for (const [example] of samples.held.entries()) {
+				signal?.throwIfAborted();
+				const feeds: Record<string, TensorData> = {};
+				for (const [value, name] of extracted.inputs) feeds[name] = fed.get(value)?.[example] as TensorData;
+				const results = await session.run(feeds);
+				const variant: Record<string, TensorData> = { ...reference.outputs[example] };
+				for (const value of outputs) variant[value.name] = results[extracted.outputs.get(value) ?? ''] as TensorData;
+				total += divergence(reference.kinds, reference.variances, reference.outputs[example] ?? {}, variant);
+			}
+		} finally {
+			await session.release();
 		}
-	} finally {
-		await session.release();
+		lost.push(total / Math.max(1, samples.held.length));
 	}
-	return total / Math.max(1, samples.held.length);
+	return lost;
 }
 
 function isConstant(value: Value, depth = 0): boolean {

@@ -173,11 +173,11 @@ function takeBack(model: Model, unfitted: Model, refits: readonly Refit[]): void
 }
 
 function groupNotes(learned: readonly Learned[], counts: readonly number[]): Note[] {
-	return learned.flatMap(({ group, probe }, i): Note[] => {
+	return learned.flatMap(({ group, probes }, i): Note[] => {
 		const count = counts[i] as number;
 		if (count === 0) return [];
 		const what = group.kind === 'blocks' ? `blocks of ${group.width}` : 'channels';
-		const cost = probe ? `; ${probe.removed} fewer alone move the outputs by ${probe.divergence.toPrecision(3)}` : '';
+		const cost = probes.map((probe) => `; ${probe.removed} fewer alone move the outputs by ${probe.divergence.toPrecision(3)}`).join('');
 		return [{ level: 'info', node: group.name, reason: `${group.units.length} → ${group.units.length - count} ${what}${cost}` }];
 	});
 }
