@@ -192,6 +192,9 @@ function withoutSpikes({ low, width, counts: all }: Histogram): { readonly count
 	return { counts, total: counts.reduce((sum, count) => sum + count, 0) };
 }
 
+/** Values that may be clipped: histograms of few distinct values would otherwise be cut to pieces. */
+const MOST_CLIPPED = 0.001;
+
 /** KL(p || q): p the counts in [from, to) with what lies outside added to the ends, q the same counts seen through `levels` codes. */
 function divergenceOf(counts: Float64Array, total: number, from: number, to: number, levels: number): number {
 	let before = 0;
@@ -200,7 +203,7 @@ function divergenceOf(counts: Float64Array, total: number, from: number, to: num
 	for (let bin = to; bin < counts.length; bin++) after += counts[bin] as number;
 	const length = to - from;
 	const inside = total - before - after;
-	if (inside <= 0) return Number.POSITIVE_INFINITY;
+	if (inside <= 0 || before + after > MOST_CLIPPED * total) return Number.POSITIVE_INFINITY;
 	let divergence = 0;
 	for (let level = 0; level < levels; level++) {
 		const start = from + Math.floor((level * length) / levels);
