@@ -13,8 +13,9 @@ import { probeGroups } from './probe.ts';
 import { type Reader, readersOf } from './readers.ts';
 import { type Refit, type RefitResult, refitLayers } from './recover.ts';
 
-/** Examples with their variations, at most, and the memory that their inputs may take. */
-const MOST_EXAMPLES = 1500;
+/** Examples with their variations, at most: of small inputs more, since they give few rows each. And the memory that they may take. */
+const MOST_EXAMPLES = { small: 1500, large: 220 };
+const SMALL_BYTES = 20_000;
 const INPUT_BYTES = 120_000_000;
 
 /** Groups that the options let be cut. */
@@ -48,7 +49,9 @@ export async function divide(calibration: CalibrationSet, options: PruneOptions,
 	const base = calibration.n;
 	const first = base > 0 ? await calibration.example(0, signal) : undefined;
 	const varies = options.augment && first !== undefined && pictureInput(first.feeds) !== undefined;
-	const most = Math.max(base, Math.min(MOST_EXAMPLES, Math.floor(INPUT_BYTES / Math.max(1, feedBytes(first?.feeds ?? {})))));
+	const bytes = Math.max(1, feedBytes(first?.feeds ?? {}));
+	const examples = bytes <= SMALL_BYTES ? MOST_EXAMPLES.small : MOST_EXAMPLES.large;
+	const most = Math.max(base, Math.min(examples, Math.floor(INPUT_BYTES / bytes)));
 	const variations = varies ? Math.max(1, Math.min(16, Math.ceil(most / base))) : 1;
 	const stride = Math.max(2, Math.round(1 / options.heldOut));
 	const isHeld = (index: number): boolean => index % stride === stride - 1 || (base < stride && index === base - 1);
