@@ -9,7 +9,9 @@ import { CallFailed, toFailure } from './failure.ts';
 import type { NamedBlob } from './protocol.ts';
 
 export interface RemoteDataset extends Dataset {
-	/** Ends the worker that reads it, and gives its memory back. */
+	/** False once its worker has ended: open the files again. */
+	alive(): boolean;
+	/** Ends the worker that reads it, and gives its memory back; what is still asked fails. */
 	close(): void;
 }
 
@@ -67,7 +69,8 @@ export async function openRemotely(options: RemoteOptions): Promise<RemoteDatase
 		}
 	};
 	worker.addEventListener('message', ({ data }: MessageEvent<DataReply>) => {
-		if (data.kind === 'progress') options.onProgress(data.fraction);
+		if (data.kind === 'lock') void navigator.locks?.request(data.name, () => dead ?? die('its lock came free'));
+		else if (data.kind === 'progress') options.onProgress(data.fraction);
 		else if (data.kind === 'try') void tryIt(data.id, data.feeds as Parameters<Trial>[0]);
 		else {
 			const call = waiting.get(data.id);
@@ -104,8 +107,11 @@ export async function openRemotely(options: RemoteOptions): Promise<RemoteDatase
 				facts ??= ask({ ask: 'facts' }) as Promise<readonly ExampleFacts[]>;
 				return facts;
 			},
+			alive: () => dead === undefined,
 			close: () => {
-				dead = new Error('the data set was closed');
+				dead ??= new Error('the data set was closed');
+				for (const { reject } of waiting.values()) reject(dead);
+				waiting.clear();
 				worker.terminate();
 			},
 		};

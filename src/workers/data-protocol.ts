@@ -26,5 +26,7 @@ export type DataReply =
 	| { readonly id: number; readonly kind: 'value'; readonly value: unknown }
 	| { readonly id: number; readonly kind: 'failure'; readonly failure: Failure; readonly dataError: boolean }
 	| { readonly id: number; readonly kind: 'progress'; readonly fraction: number }
+	/** A lock that is free only once the worker is gone. */
+	| { readonly kind: 'lock'; readonly name: string }
 	/** Run the model on these and answer with `tried` and this id. */
 	| { readonly id: number; readonly kind: 'try'; readonly feeds: Record<string, unknown> };

@@ -15,6 +15,13 @@ const progressMs = 100;
 
 const reply = (message: DataReply): void => self.postMessage(message);
 
+// A worker that runs out of memory may end without an event; its lock then comes free.
+const lock = `pare:data:${crypto.randomUUID()}`;
+void navigator.locks?.request(lock, () => {
+	reply({ kind: 'lock', name: lock });
+	return new Promise(() => {});
+});
+
 /** The model lives in the other worker. */
 const trial: Trial = (feeds) =>
 	new Promise((resolve, reject) => {

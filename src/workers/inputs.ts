@@ -19,7 +19,7 @@ const syntheticExamples = 16;
 
 let engine: Promise<Engine> | undefined;
 /** The inputs of the last call: opening them (preprocessing found by trying) is not repeated for each variant. */
-let opened: { readonly key: string; readonly dataset: Promise<Dataset | RemoteDataset> } | undefined;
+let opened: { readonly key: string; readonly dataset: Promise<Dataset | RemoteDataset>; dead: () => boolean } | undefined;
 
 /** Other files may have the same names and sizes: what is asked for next is opened anew. */
 export function forgetInputs(): void {
@@ -107,10 +107,17 @@ async function openInputs(subject: Omit<EngineSubject, 'target'>, call: Call): P
 /** The inputs of a subject, opened once. Throws what the readers throw for wrong files, and EngineError. */
 export function datasetOf(subject: EngineSubject, call: Call): Promise<Dataset> {
 	const key = inputsKey(subject);
-	if (opened?.key !== key) {
+	if (opened?.key !== key || opened.dead()) {
 		forgetInputs();
 		const dataset = openInputs(subject, call);
-		opened = { key, dataset };
+		const entry = { key, dataset, dead: () => false };
+		opened = entry;
+		dataset.then(
+			(found) => {
+				if ('alive' in found) entry.dead = () => !found.alive();
+			},
+			() => {},
+		);
 		// A failed opening is tried again by the next call.
 		dataset.catch(() => {
 			if (opened?.key === key) opened = undefined;
