@@ -74,6 +74,8 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 	const groups = eligibleGroups(structure, options);
 	const notes: Note[] = keptNotes(structure);
 	if (groups.length === 0) return { changed: 0, eligible: 0, bytesTouched: 0, unit: 'groups', notes };
+	if (calibration.synthetic)
+		notes.push({ level: 'warn', reason: 'the sample inputs are made up: what is cut and fitted on them may not suit real ones' });
 	context.progress(0.02, `${groups.length} groups of channels that can go`);
 	const samples = await divide(calibration, options, signal);
 	const readers = await readersOf(structure, groups, signal);
