@@ -40,7 +40,7 @@ export async function restoreFragile(
 	{ model, nodes, references, targetDb, context, setPlain, correct, onProgress }: Restoring,
 ): Promise<{ readonly kept: readonly WrittenPair[]; readonly notes: Note[] }> {
 	const examples = [...references.keys()];
-	const switched = pairs.filter((pair) => !pair.isOutput && pair.dequantizers.every((node) => node.graph === model.graph));
+	const switched = pairs.filter((pair) => !pair.isOutput);
 	if (examples.length === 0 || switched.length === 0) return { kept: pairs, notes: [] };
 	const measure = async (): Promise<number> => {
 		const board = await Switchboard.load(model, [], references, context);
@@ -218,22 +218,25 @@ class Switchboard {
 		try {
 			for (const pair of pairs) {
 				const value = pair.quantize.input(0);
-				const [dequantize] = pair.dequantizers;
-				if (!value || !dequantize) continue;
+				if (!value || pair.dequantizers.length === 0) continue;
+				// One input of the main graph, which bodies of If and Loop see as well.
 				const input = graph.addInput(graph.ledger.fresh('switch'), tensorType('bool', []));
 				names.set(pair, input.name);
-				const decoded = dequantize.output();
-				const uses = [...decoded.uses].map(({ node, index }) => ({ node, index }));
-				const where = graph.insertAfter(
-					dequantize,
-					graph.createNode({ op: 'Where', inputs: [input, decoded, value], outputs: [graph.ledger.fresh('chosen')] }),
-				);
-				for (const { node, index } of uses) node.setInput(index, where.output());
-				undo.push(() => {
-					for (const { node, index } of uses) node.setInput(index, decoded);
-					graph.remove(where);
-					graph.removeInput(input);
-				});
+				undo.push(() => graph.removeInput(input));
+				for (const dequantize of pair.dequantizers) {
+					const decoded = dequantize.output();
+					const inside = dequantize.graph;
+					const uses = [...decoded.uses].map(({ node, index }) => ({ node, index }));
+					const where = inside.insertAfter(
+						dequantize,
+						inside.createNode({ op: 'Where', inputs: [input, decoded, value], outputs: [graph.ledger.fresh('chosen')] }),
+					);
+					for (const { node, index } of uses) node.setInput(index, where.output());
+					undo.push(() => {
+						for (const { node, index } of uses) node.setInput(index, decoded);
+						inside.remove(where);
+					});
+				}
 			}
 			const session = await context.compute?.load(model);
 			if (!session) throw new Error('there is no runtime');

@@ -47,7 +47,11 @@ export async function run(model: Model, options: Options, context: PassContext):
 	for (const [value, range] of observed.ranges) params.set(value, activationParams(range, type));
 	const { nodes, lost } = withoutUnobserved(plan, params);
 	for (const { node } of lost) {
-		notes.push({ level: 'skip', node: node.label, reason: 'the sample inputs gave no range for its values' });
+		notes.push({
+			level: 'warn',
+			node: node.label,
+			reason: 'int8 weights, computes in fp32: no sample input reached it, so its values have no range',
+		});
 	}
 
 	const quantized = await quantizeWeights(nodes, params, plan, options, context);
@@ -102,7 +106,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 	return { changed, eligible: plan.eligible, bytesTouched, unit, notes: [...notes, ...plan.notes] };
 }
 
-/** Nodes all of whose values have ranges. */
+/** Nodes whose values all have ranges; of the others the weights alone become codes. */
 function withoutUnobserved(plan: Plan, params: ReadonlyMap<Value, ScaleZero>): { nodes: PlannedNode[]; lost: PlannedNode[] } {
 	const nodes: PlannedNode[] = [];
 	const lost: PlannedNode[] = [];
@@ -112,7 +116,9 @@ function withoutUnobserved(plan: Plan, params: ReadonlyMap<Value, ScaleZero>): {
 			const entry = value && plan.values.get(value);
 			return !entry || !params.has(entry.share);
 		});
-		(missing ? lost : nodes).push(planned);
+		if (missing) lost.push(planned);
+		if (!missing) nodes.push(planned);
+		else if (planned.weight) nodes.push({ ...planned, activations: [], constants: [] });
 	}
 	return { nodes, lost };
 }
