@@ -6,7 +6,7 @@ import type { TensorRef } from '../ir/tensor.ts';
 import type { TensorData } from '../ir/tensor-data.ts';
 import { solveCholeskyBlocked } from '../numeric/blocked-solve.ts';
 import { decodeFloat16 } from '../numeric/float16.ts';
-import type { Multiply } from '../numeric/learned-rounding.ts';
+import { dampingFor, type Multiply } from '../numeric/learned-rounding.ts';
 import { dampedCholesky } from '../numeric/linear-algebra.ts';
 import type { Note, PassContext } from '../pass/pass.ts';
 import { type BiasPlace, biasPlace, changeBias } from './bias.ts';
@@ -232,7 +232,7 @@ async function drifted(
 	for (const [g, gram] of inputs.grams.entries()) {
 		const drift = inputs.drifts?.[g];
 		if (!drift) continue;
-		const { factor } = dampedCholesky(gram, columns, damping);
+		const { factor } = dampedCholesky(gram, columns, dampingFor(damping, inputs.rows, columns));
 		// Right-hand sides [columns, rows]: D W^T.
 		const turned = new Float32Array(columns * rows);
 		for (let r = 0; r < rows; r++) for (let k = 0; k < columns; k++) turned[k * rows + r] = weights[(g * rows + r) * columns + k]!;

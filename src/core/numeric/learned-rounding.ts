@@ -45,6 +45,14 @@ export interface LearnedRounding {
 	readonly damping: number;
 }
 
+/**
+ * Damping for sums over this many rows: the share asked for while there are at least a quarter as many rows as columns, and more
+ * with the square of what is missing beyond, because inputs then say nothing about most directions.
+ */
+export function dampingFor(share: number, rows: number, columns: number): number {
+	return Math.min(1, share * Math.max(1, (columns / (4 * Math.max(1, rows))) ** 2));
+}
+
 /** Columns that are rounded before what they leave behind is carried on by one product of matrices. */
 const PANEL = 128;
 

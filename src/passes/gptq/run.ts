@@ -2,7 +2,7 @@ import type { Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
 import { gridLayout, type Layer, layerOf, storeCodes } from '../../core/layerwise/layer.ts';
 import { type LayerReport, layerByLayer, type Rounder } from '../../core/layerwise/layer-by-layer.ts';
-import { learnRounding } from '../../core/numeric/learned-rounding.ts';
+import { dampingFor, learnRounding } from '../../core/numeric/learned-rounding.ts';
 import type { QuantDType } from '../../core/numeric/quantize.ts';
 import { type QuantizedTensor, quantizeTensor } from '../../core/numeric/quantize-tensor.ts';
 import { UniformGrid } from '../../core/numeric/uniform-grid.ts';
@@ -78,7 +78,7 @@ async function learn(
 			);
 			const from = g * rows * columns;
 			const part = await learnRounding(weights.subarray(from, from + rows * columns), rows, columns, inputs.grams[g]!, grid, {
-				damping: options.damping,
+				damping: dampingFor(options.damping, inputs.rows, columns),
 				actOrder: options.actOrder,
 				start: options.start,
 				// 8 bits leave nothing to refit.

@@ -15,7 +15,7 @@ export const schema = options({
 	groupElements: number({
 		title: 'Weights for each palette',
 		help: 'Output channels share a palette until it stands for this many weights. Each channel has a scale of its own besides.',
-		default: 4096,
+		default: 1024,
 		min: 64,
 		max: 1_000_000_000,
 		integer: true,

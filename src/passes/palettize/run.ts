@@ -2,7 +2,7 @@ import type { Model } from '../../core/ir/model.ts';
 import { type Layer, layerOf, readMatrix } from '../../core/layerwise/layer.ts';
 import { layerByLayer, type Rounder } from '../../core/layerwise/layer-by-layer.ts';
 import { float16Bits, float16Value } from '../../core/numeric/float16.ts';
-import { learnRounding } from '../../core/numeric/learned-rounding.ts';
+import { dampingFor, learnRounding } from '../../core/numeric/learned-rounding.ts';
 import { fitPalette, PaletteGrid } from '../../core/numeric/palette.ts';
 import { raiseIr, raiseOpset } from '../../core/onnx/opset.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
@@ -14,7 +14,7 @@ import { type Palettized, palettizedBytes, storePalettized } from './store.ts';
 /** Columns beyond which the statistics of one layer would take more than about 1.6 GB. */
 const MOST_COLUMNS = 8192;
 /** Of all weights: what keeps 8 bits because it is small. */
-const SMALL_SHARE = 0.05;
+const SMALL_SHARE = 0.12;
 
 /** How weights without a palette are stored, and which are taken at all. */
 export function otherwise(options: Options): WeightForm {
@@ -64,7 +64,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 			const from = g * rows * columns;
 			const grid = new PaletteGrid(start.palettes, start.entries, start.scales, start.rowsPerPalette, g * rows, columns);
 			const part = await learnRounding(weights.subarray(from, from + rows * columns), rows, columns, inputs.grams[g]!, grid, {
-				damping: options.damping,
+				damping: dampingFor(options.damping, inputs.rows, columns),
 				actOrder: true,
 				start: options.learn ? 'feedback' : 'nearest',
 				sweeps: options.learn ? options.sweeps : 0,
