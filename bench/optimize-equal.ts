@@ -30,7 +30,8 @@ for (const name of args.length > 0 ? (args as SubjectName[]) : subjectNames) {
 	if (!subject) continue;
 	const compute = engineCompute(subject.engine);
 	const inputs: Feeds[] = [];
-	for (let index = 0; index < Math.min(examples, subject.evaluation.n); index++) inputs.push((await subject.evaluation.example(index)).feeds);
+	for (let index = 0; index < Math.min(examples, subject.evaluation.n); index++)
+		inputs.push((await subject.evaluation.example(index)).feeds);
 	const before = await subject.model();
 	const after = await subject.model();
 	await applyRules(after, options, { signal: undefined, compute });
