@@ -14,6 +14,8 @@ export type Reference = ReadonlyMap<string, Float32Array>;
 export const JUDGED_EXAMPLES = 8;
 const SINGLE_EXAMPLES = 2;
 /** Share of the tolerated noise that activations may cause, round after round; the weights need the rest. */
+/** Share of the noise that a weight must cause to return to fp32. */
+const LEAST_GAIN = 0.05;
 const SHARES = [0.5, 0.2, 0.05];
 
 export interface Restoring {
@@ -27,8 +29,14 @@ export interface Restoring {
 	readonly setPlain: (plain: boolean) => void;
 	/** Corrects biases anew after values were restored. */
 	readonly correct: () => Promise<void>;
+	/** Gives one node its plain weight and bias, or its coded ones again; then for good. */
+	readonly setPlainNode: (node: Node, plain: boolean) => void;
+	readonly keepPlain: (node: Node) => void;
 	readonly onProgress: (fraction: number) => void;
 }
+
+/** Share of the weights' bytes that may return to fp32. */
+const MOST_PLAIN_BYTES = 0.05;
 
 /**
  * Takes codes away from the values that cost most, until the outputs reach the target on the sample inputs or nothing more is
@@ -37,7 +45,7 @@ export interface Restoring {
  */
 export async function restoreFragile(
 	pairs: readonly WrittenPair[],
-	{ model, nodes, references, targetDb, context, setPlain, correct, onProgress }: Restoring,
+	{ model, nodes, references, targetDb, context, setPlain, correct, setPlainNode, keepPlain, onProgress }: Restoring,
 ): Promise<{ readonly kept: readonly WrittenPair[]; readonly notes: Note[] }> {
 	const examples = [...references.keys()];
 	const switched = pairs.filter((pair) => !pair.isOutput);
@@ -98,7 +106,54 @@ export async function restoreFragile(
 		// Less than a third of a decibel gained: what is left is the weights' own error.
 		if (reached <= limit || reached > before * 0.93) break;
 	}
+	const activationsOnly = reached;
+	const plain: Node[] = [];
+	if (reached > limit) {
+		const noiseOf = async (over: readonly number[]): Promise<number> => {
+			const board = await Switchboard.load(model, [], references, context);
+			try {
+				return await board.noise(() => true, over);
+			} finally {
+				await board.release();
+			}
+		};
+		const start = await noiseOf(few);
+		const gains: { readonly node: Node; readonly bytes: number; readonly gain: number }[] = [];
+		let all = 0;
+		for (const { node, weight } of nodes) {
+			if (!weight) continue;
+			const bytes = weight.view.tensor.byteLength;
+			all += bytes;
+			setPlainNode(node, true);
+			gains.push({ node, bytes, gain: start - (await noiseOf(few)) });
+			setPlainNode(node, false);
+		}
+		gains.sort((a, b) => b.gain - a.gain);
+		let room = all * MOST_PLAIN_BYTES;
+		for (const { node, bytes, gain } of gains) {
+			if (reached <= limit || gain < LEAST_GAIN * start) break;
+			if (bytes > room) continue;
+			setPlainNode(node, true);
+			const now = await noiseOf(examples);
+			if (now >= reached) {
+				setPlainNode(node, false);
+				continue;
+			}
+			room -= bytes;
+			reached = now;
+			keepPlain(node);
+			plain.push(node);
+		}
+	}
 	const notes = tell(removed, pairs, nodes, costs, sum > 0 ? 1 / sum : 0);
+	for (const node of plain)
+		notes.push({ level: 'info', node: node.label, reason: 'its weight stays in fp32: its codes cause much of the error at the outputs' });
+	if (plain.length > 0) {
+		notes.push({
+			level: 'info',
+			reason: `weights of ${plain.length} layers stay in fp32, which brings the outputs from ${decibels(activationsOnly)} to ${decibels(reached)} dB`,
+		});
+	}
 	notes.unshift({
 		level: reached > limit ? 'warn' : 'info',
 		reason: `with codes everywhere the outputs had ${decibels(all)} dB on the sample inputs, below the ${targetDb} dB asked for; ${removed.size} of ${pairs.length} values stay in fp32, which gives ${decibels(reached)} dB${reached > limit ? '; the rest is the error of the weights' : ''}`,

@@ -93,6 +93,8 @@ export async function run(model: Model, options: Options, context: PassContext):
 			targetDb: options.leastSqnr,
 			context,
 			setPlain: (plain) => writer.setPlain(plain),
+			setPlainNode: (node, plain) => writer.setPlainNode(node, plain),
+			keepPlain: (node) => writer.keepPlain(node),
 			correct: () => correctAll(0.95, 1),
 			onProgress: (fraction) => context.progress(0.75 + 0.2 * fraction, 'fragile values'),
 		});

@@ -182,6 +182,20 @@ export class Writer {
 		for (const swap of this.#swaps) swap.node.setInput(swap.slot, plain ? swap.plain : swap.coded);
 	}
 
+	/** Gives one node its plain weight and bias, or its coded ones again. */
+	setPlainNode(node: Node, plain: boolean): void {
+		for (const swap of this.#swaps) if (swap.node === node) node.setInput(swap.slot, plain ? swap.plain : swap.coded);
+	}
+
+	/** Gives one node its plain weight and bias for good. */
+	keepPlain(node: Node): void {
+		this.setPlainNode(node, true);
+		for (const swap of this.#swaps.filter((entry) => entry.node === node)) {
+			this.#swaps.splice(this.#swaps.indexOf(swap), 1);
+			dropUnused(swap.coded);
+		}
+	}
+
 	/** Removes what nothing reads any more. Nothing can be made plain after this. */
 	finish(): void {
 		for (const { plain } of this.#swaps) dropUnused(plain);
