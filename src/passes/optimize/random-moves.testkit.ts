@@ -13,6 +13,15 @@ export const moveSteps: Readonly<Record<string, Step>> = {
 		made = build.chance(0.3) ? elementwise(build, made) : made;
 		return transpose(build, made, build.chance(0.8) ? perm.map((_, axis) => perm.indexOf(axis)) : shuffled(build, perm.length));
 	},
+	transposedSum(build, from) {
+		const perm = shuffled(build, from.dims.length);
+		const first = transpose(build, from, perm);
+		const second = transpose(build, elementwise(build, from), build.chance(0.8) ? perm : shuffled(build, perm.length));
+		if (first.dims.join() !== second.dims.join()) return second;
+		const sum = { value: build.op(build.pick(['Add', 'Mul', 'Sub']), [first.value, second.value]), dims: first.dims };
+		const back = perm.map((_, axis) => perm.indexOf(axis));
+		return build.chance(0.5) ? transpose(build, sum, back) : sum;
+	},
 	Reshape: (build, from) => reshape(build, from),
 	reshapeTwice: (build, from) => view(build, view(build, reshape(build, from))),
 	view: (build, from) => view(build, from),
