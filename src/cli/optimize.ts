@@ -48,11 +48,41 @@ const flags: readonly FlagSteps[] = [
 			return target === undefined ? [] : [{ pass: 'raise-opset', options: { target } }];
 		},
 	},
+	{
+		name: 'extract',
+		spec: { type: 'string', multiple: true },
+		help: ['--extract A,B', 'keeps what these tensors need and gives them out; what is not needed goes'],
+		steps: (args) => {
+			const [outputs, inputs] = [listed(args.texts('extract')), listed(args.texts('extract-from'))];
+			return outputs.length + inputs.length > 0 ? [{ pass: 'extract', options: { inputs, outputs } }] : [];
+		},
+	},
+	{
+		name: 'extract-from',
+		spec: { type: 'string', multiple: true },
+		help: ['--extract-from A,B', 'these tensors become the inputs, and what comes before them goes'],
+		// With --extract: one cut.
+		steps: () => [],
+	},
+	{
+		name: 'rename',
+		spec: { type: 'string', multiple: true },
+		help: ['--rename OLD=NEW', 'gives an input or output another name, after everything else; may be repeated'],
+		steps: (args) => {
+			const renames = args.texts('rename');
+			return renames.length > 0 ? [{ pass: 'rename-io', options: { renames } }] : [];
+		},
+	},
 ];
+
+function listed(texts: readonly string[]): string[] {
+	return texts.flatMap((text) => text.split(',')).filter((name) => name !== '');
+}
 
 export const optimize: Command = {
 	name: 'optimize',
-	usage: 'pare optimize MODEL -o OUT [--fix-dim NAME=N]… [--opset N] [--verify] [--data FILE]… [--set optimize.option=value]…',
+	usage:
+		'pare optimize MODEL -o OUT [--fix-dim NAME=N]… [--opset N] [--extract A,B] [--rename OLD=NEW]… [--verify] [--data FILE]… [--set optimize.option=value]…',
 	summary: 'Fewer nodes that compute the same: folds constants, fuses operators, takes out leftovers.',
 	details: `With --verify the result is compared with the model before it, output by output, on the inputs given with --data or on synthetic
 ones. Where an output differs by more than rounding, the rule that made it differ is found, left out, and named.`,

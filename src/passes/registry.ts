@@ -1,6 +1,7 @@
 import type { AnyPass } from '../core/pass/pass.ts';
 import { awq } from './awq/index.ts';
 import { equalize } from './equalize/index.ts';
+import { extract } from './extract/index.ts';
 import { fixDims } from './fix-dims/index.ts';
 import { float16 } from './float16/index.ts';
 import { gptq } from './gptq/index.ts';
@@ -13,6 +14,7 @@ import { pruneMagnitude } from './prune-magnitude/index.ts';
 import { pruneSparse } from './prune-sparse/index.ts';
 import { pruneStructured } from './prune-structured/index.ts';
 import { raiseOpsetPass } from './raise-opset/index.ts';
+import { renameIo } from './rename-io/index.ts';
 import { smoothQuant } from './smooth-quant/index.ts';
 import { weightOnly } from './weight-only/index.ts';
 
@@ -21,6 +23,8 @@ const list: readonly AnyPass[] = [
 	optimize,
 	fixDims,
 	raiseOpsetPass,
+	extract,
+	renameIo,
 	float16,
 	int8Dynamic,
 	int8Static,
