@@ -65,6 +65,15 @@ const flags: readonly FlagSteps[] = [
 		steps: () => [],
 	},
 	{
+		name: 'retype',
+		spec: { type: 'string', multiple: true },
+		help: ['--retype NAME=TYPE', 'gives an input or output another element type, e.g. ids=int32; may be repeated'],
+		steps: (args) => {
+			const types = args.texts('retype');
+			return types.length > 0 ? [{ pass: 'retype-io', options: { types } }] : [];
+		},
+	},
+	{
 		name: 'rename',
 		spec: { type: 'string', multiple: true },
 		help: ['--rename OLD=NEW', 'gives an input or output another name, after everything else; may be repeated'],
@@ -82,7 +91,7 @@ function listed(texts: readonly string[]): string[] {
 export const optimize: Command = {
 	name: 'optimize',
 	usage:
-		'pare optimize MODEL -o OUT [--fix-dim NAME=N]… [--opset N] [--extract A,B] [--rename OLD=NEW]… [--verify] [--data FILE]… [--set optimize.option=value]…',
+		'pare optimize MODEL -o OUT [--fix-dim NAME=N]… [--opset N] [--extract A,B] [--retype NAME=TYPE]… [--rename OLD=NEW]… [--verify] [--data FILE]… [--set optimize.option=value]…',
 	summary: 'Fewer nodes that compute the same: folds constants, fuses operators, takes out leftovers.',
 	details: `With --verify the result is compared with the model before it, output by output, on the inputs given with --data or on synthetic
 ones. Where an output differs by more than rounding, the rule that made it differ is found, left out, and named.`,

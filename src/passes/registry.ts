@@ -15,6 +15,7 @@ import { pruneSparse } from './prune-sparse/index.ts';
 import { pruneStructured } from './prune-structured/index.ts';
 import { raiseOpsetPass } from './raise-opset/index.ts';
 import { renameIo } from './rename-io/index.ts';
+import { retypeIo } from './retype-io/index.ts';
 import { smoothQuant } from './smooth-quant/index.ts';
 import { weightOnly } from './weight-only/index.ts';
 
@@ -24,6 +25,7 @@ const list: readonly AnyPass[] = [
 	fixDims,
 	raiseOpsetPass,
 	extract,
+	retypeIo,
 	renameIo,
 	float16,
 	int8Dynamic,
