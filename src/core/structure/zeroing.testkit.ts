@@ -69,7 +69,7 @@ async function run(model: Model, seed: number): Promise<Float32Array> {
 	try {
 		const x = Float32Array.from({ length: 2 * 3 * 64 }, () => random.normal());
 		const results = await session.run({ x: new ort.Tensor('float32', x, [2, 3, 8, 8]) });
-		return results['y']?.data as Float32Array;
+		return results.y?.data as Float32Array;
 	} finally {
 		await session.release();
 	}

@@ -69,7 +69,7 @@ async function follow(model: Model, first: Layer, layers: ReadonlyMap<Node, Laye
 			direct &&= steps === 0;
 		} else if (node.op === 'Clip') {
 			const limits = await clipBounds(model, node);
-			if (!limits || limits[0] !== 0) return 'a Clip with bounds other than 0 and a constant follows';
+			if (limits?.[0] !== 0) return 'a Clip with bounds other than 0 and a constant follows';
 			bound = Math.min(bound, limits[1]);
 			rectified ||= steps === 0;
 			direct = false;

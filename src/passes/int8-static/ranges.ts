@@ -125,7 +125,7 @@ function clipped(data: Float32Array, low: number, high: number): Float32Array {
 	const out = new Float32Array(data.length);
 	for (let i = 0; i < data.length; i++) {
 		const x = data[i] as number;
-		out[i] = x < low ? low : x > high ? high : x;
+		out[i] = x < low ? low : Math.min(x, high);
 	}
 	return out;
 }

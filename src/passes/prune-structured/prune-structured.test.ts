@@ -56,8 +56,8 @@ describe('prune-structured', () => {
 		const good = await learnedTrial(redundant(), pruneStructured, { ratio: 0.5, nodesToExclude }, calibration(dims), judged(dims));
 		const plain = { ratio: 0.5, nodesToExclude, criterion: 'l2', refit: false };
 		const bad = await learnedTrial(redundant(), pruneStructured, plain, calibration(dims), judged(dims));
-		expect(good.sqnr['y']).toBeGreaterThan(35);
-		expect(bad.sqnr['y']).toBeLessThan(15);
+		expect(good.sqnr.y).toBeGreaterThan(35);
+		expect(bad.sqnr.y).toBeLessThan(15);
 	});
 
 	it('every criterion cuts as much, and the same recipe gives the same bytes', async () => {

@@ -151,7 +151,11 @@ describe('weight-only', () => {
 	it('5. 4 bits keep 8 where 4 hurt: first and last layer, groups, recurrent layers; and say so', async () => {
 		const model = layer('Conv', [1, 16, 8, 8], [[32, 16, 3, 3]]);
 		const { report, sqnr } = await trial(model, weightOnly, { bits: 4, blockSize: 32 }, feed([1, 16, 8, 8]));
-		expect(report.notes).toContainEqual({ level: 'info', node: 'w0', reason: 'kept at 8 bits: the first or last layer, or one of the smallest' });
+		expect(report.notes).toContainEqual({
+			level: 'info',
+			node: 'w0',
+			reason: 'kept at 8 bits: the first or last layer, or one of the smallest',
+		});
 		expect(sqnr.y).toBeGreaterThan(40);
 		const all = await trial(
 			layer('Conv', [1, 16, 8, 8], [[32, 16, 3, 3]]),
