@@ -54,6 +54,22 @@ export const presets: readonly Preset[] = [
 		},
 	},
 	{
+		id: 'accuracy-aware',
+		title: 'Static int8 within a limit',
+		summary: 'As static int8; layers go back to fp32 until at most half a point of accuracy is lost on the sample inputs.',
+		family: 'quantized',
+		learns: true,
+		recipe: {
+			v: 1,
+			seed: 0,
+			name: 'accuracy-aware',
+			steps: [
+				{ pass: 'optimize', options: {} },
+				{ pass: 'int8-static', options: { limitDrop: 0.5 } },
+			],
+		},
+	},
+	{
 		id: 'int8-dynamic',
 		title: 'Dynamic int8',
 		summary:

@@ -15,7 +15,7 @@ import type { Options } from './options.ts';
 /** Columns beyond which the statistics of one layer would take more than about 1.6 GB. */
 const MOST_COLUMNS = 8192;
 /** Of all weights: what keeps 8 bits because it is small. */
-const SMALL_SHARE = 0.05;
+const SMALL_SHARE = 0.08;
 
 /** What is stored how; scales start with the least squared error. */
 export function formOf(options: Options): WeightForm {

@@ -108,6 +108,15 @@ export const schema = options({
 		max: 80,
 		unit: 'dB',
 	}),
+	limitDrop: number({
+		title: 'Most accuracy lost',
+		help: 'Points of right answers (without labels: of answers that stay the same) that may be lost on the sample inputs. Values whose codes cost most go back to fp32, step by step, until it holds. 0: not watched.',
+		default: 0,
+		min: 0,
+		max: 100,
+		step: 0.1,
+		unit: 'points',
+	}),
 	biasType: choice({
 		title: 'Bias type',
 		help: 'int32 is what integer kernels take. fp32 for backends that refuse int32 (WebGPU).',

@@ -225,8 +225,9 @@ class Planner {
 	async #absorbed(output: Value): Promise<QuantizedValue['absorbs']> {
 		if (output.uses.size !== 1 || output.isGraphOutput) return undefined;
 		const [use] = output.uses;
-		const node = use?.node;
-		if (!node || node.domain !== '' || !ABSORBED.has(node.op) || use.index !== 0 || node.graph !== output.graph) return undefined;
+		if (!use) return undefined;
+		const { node, index } = use;
+		if (node.domain !== '' || !ABSORBED.has(node.op) || index !== 0 || node.graph !== output.graph) return undefined;
 		if (this.#options.nodesToExclude.includes(node.name)) return undefined;
 		if (node.op === 'Relu') return { node, low: 0, high: Number.POSITIVE_INFINITY };
 		const low = await this.#bound(node, 1, 'min', Number.NEGATIVE_INFINITY);

@@ -7,6 +7,7 @@ import { type QuantizedTensor, quantizeTensor, requantize } from '../../core/num
 import { raiseIr, raiseOpset } from '../../core/onnx/opset.ts';
 import { constantView, storedTensor } from '../../core/pass/constant-view.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
+import { answersOf, lossOf } from './accuracy.ts';
 import { activationParams, activationType, scalesForBias } from './codes.ts';
 import { correctBiases } from './correct-bias.ts';
 import type { Options } from './options.ts';
@@ -16,6 +17,10 @@ import { restoreFragile } from './restore.ts';
 import { absorb, Writer, type WrittenBias, type WrittenPair } from './write.ts';
 
 const unit = 'operators';
+/** Steps of the ladder to a limit on lost accuracy: each asks the outputs for less noise, dB. */
+const firstStepDb = 16;
+const stepDb = 5;
+const lastStepDb = 60;
 
 export async function run(model: Model, options: Options, context: PassContext): Promise<PassResult> {
 	const notes: Note[] = [];
@@ -36,12 +41,24 @@ export async function run(model: Model, options: Options, context: PassContext):
 		plan = await planModel(model, options);
 	} else raiseIr(model, 4);
 
+	const limited = options.limitDrop > 0;
+	const original = limited ? await answersOf(model, context) : undefined;
+	if (limited && !original) {
+		notes.push({ level: 'warn', reason: 'the limit on lost accuracy was not watched: the first output names no classes' });
+	}
 	const type = activationType(options.activationType, options.symmetricActivations, false);
 	const correct = options.biasCorrection === 'sequential';
 	const measured = correct ? plan.nodes.filter(({ weight, trait }) => weight && trait.biasSlot !== undefined).map(({ node }) => node) : [];
 	context.progress(0.02, 'ranges of activations');
-	const observed = await observeModel(model, plan, measured, options.leastSqnr > 0, type, options, context, (fraction) =>
-		context.progress(0.02 + 0.48 * fraction, 'ranges of activations'),
+	const observed = await observeModel(
+		model,
+		plan,
+		measured,
+		options.leastSqnr > 0 || original !== undefined,
+		type,
+		options,
+		context,
+		(fraction) => context.progress(0.02 + 0.48 * fraction, 'ranges of activations'),
 	);
 	const params = new Map<Value, ScaleZero>();
 	for (const [value, range] of observed.ranges) params.set(value, activationParams(range, type));
@@ -75,7 +92,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 		const bias = await writer.bias(planned, inputScale(planned, plan, params), scales, channelsOf(planned));
 		if (bias) biases.push(bias);
 	}
-	const fragile = options.leastSqnr > 0;
+	const fragile = options.leastSqnr > 0 || original !== undefined;
 	let corrections: readonly Note[] = [];
 	const correctAll = async (from: number, to: number): Promise<void> => {
 		if (!correct || biases.length === 0) return;
@@ -85,12 +102,12 @@ export async function run(model: Model, options: Options, context: PassContext):
 	};
 	await correctAll(0.5, fragile ? 0.75 : 1);
 	let kept: readonly WrittenPair[] = pairs;
-	if (fragile) {
-		const restored = await restoreFragile(pairs, {
+	const restore = async (targetDb: number): Promise<void> => {
+		const restored = await restoreFragile(kept, {
 			model,
 			nodes: treated,
 			references: observed.references,
-			targetDb: options.leastSqnr,
+			targetDb,
 			context,
 			setPlain: (plain) => writer.setPlain(plain),
 			setPlainNode: (node, plain) => writer.setPlainNode(node, plain),
@@ -100,6 +117,21 @@ export async function run(model: Model, options: Options, context: PassContext):
 		});
 		kept = restored.kept;
 		notes.push(...restored.notes);
+	};
+	if (options.leastSqnr > 0) await restore(options.leastSqnr);
+	if (original) {
+		for (let targetDb = Math.max(firstStepDb, options.leastSqnr); ; targetDb += stepDb) {
+			const now = await answersOf(model, context);
+			const { share, n, what } = lossOf(original, now ?? original);
+			const points = 100 * share;
+			const held = points <= options.limitDrop;
+			notes.push({
+				level: held || targetDb + stepDb <= lastStepDb ? 'info' : 'warn',
+				reason: `${kept.length} of ${pairs.length} values have codes: ${points.toFixed(1)} points of ${what} lost on ${n} answers to the sample inputs, ${held ? 'within' : 'over'} the limit of ${options.limitDrop}`,
+			});
+			if (held || targetDb + stepDb > lastStepDb) break;
+			await restore(targetDb + stepDb);
+		}
 	}
 	notes.push(...corrections);
 	writer.finish();

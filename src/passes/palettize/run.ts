@@ -14,7 +14,7 @@ import { type Palettized, palettizedBytes, storePalettized } from './store.ts';
 /** Columns beyond which the statistics of one layer would take more than about 1.6 GB. */
 const MOST_COLUMNS = 8192;
 /** Of all weights: what keeps 8 bits because it is small. */
-const SMALL_SHARE = 0.12;
+const SMALL_SHARE = 0.22;
 
 /** How weights without a palette are stored, and which are taken at all. */
 export function otherwise(options: Options): WeightForm {
