@@ -114,7 +114,7 @@ describe('benchmark', () => {
 	});
 
 	it('gives a model that fails a run that says why, and measures the rest', async () => {
-		const engine = new FakeEngine((name, run) => (name === 'late' && run > 20 ? Number.NaN : name === 'first' ? Number.NaN : 1));
+		const engine = new FakeEngine((name, run) => (name === 'late' && run > 8 ? Number.NaN : name === 'first' ? Number.NaN : 1));
 		const { runs, unfinished } = await benchmark({
 			engine,
 			original: named('original', 'o'),
