@@ -84,6 +84,7 @@ try {
 	const boxes = region.getByRole('checkbox');
 	for (const box of await boxes.all()) await box.uncheck();
 	await region.getByRole('checkbox', { name: /^8-bit weights A quarter/ }).check();
+	console.log(`before int8-weights: ${((rendererBytes() - base) / 1e6).toFixed(0)} MB`);
 	peak = base;
 	const began = performance.now();
 	await region.getByRole('button', { name: /^Run (preset|1 preset)/ }).click();

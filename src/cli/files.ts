@@ -19,9 +19,9 @@ export async function fileSource(path: string): Promise<FileSource> {
 	const { size } = await file.stat();
 	return {
 		size,
-		read: async (at, length) => {
+		read: async (at, length, scratch) => {
 			if (!(at >= 0 && length >= 0 && at + length <= size)) throw new RangeError(`bytes ${at}..${at + length} lie outside 0..${size}`);
-			const bytes = new Uint8Array(length);
+			const bytes = scratch && scratch.byteLength >= length ? scratch.subarray(0, length) : new Uint8Array(length);
 			await readFully(file, bytes, at);
 			return bytes;
 		},

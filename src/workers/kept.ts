@@ -52,9 +52,9 @@ interface SharedReading {
 function handleSource(handle: FileSystemSyncAccessHandle, size: number): ByteSource {
 	return {
 		size,
-		read: async (at, length) => {
+		read: async (at, length, scratch) => {
 			if (!(at >= 0 && length >= 0 && at + length <= size)) throw new RangeError(`bytes ${at}..${at + length} lie outside 0..${size}`);
-			const bytes = new Uint8Array(length);
+			const bytes = scratch && scratch.byteLength >= length ? scratch.subarray(0, length) : new Uint8Array(length);
 			const got = handle.read(bytes, { at });
 			if (got !== length) throw new RangeError(`asked for ${length} bytes at ${at}, got ${got}`);
 			return bytes;

@@ -1,8 +1,12 @@
 /** Random access to immutable bytes: a file, a Blob, memory. */
 export interface ByteSource {
 	readonly size: number;
-	/** Exactly `length` bytes from `at`. Rejects with RangeError outside [0, size]. The result must not be written to. */
-	read(at: number, length: number): Promise<Uint8Array>;
+	/**
+	 * Exactly `length` bytes from `at`. Rejects with RangeError outside [0, size]. The result must not be written to. `scratch` is memory that
+	 * the caller lends until it reads again with it: a source that copies anyway may give the bytes in it, so that walking a large file
+	 * leaves no garbage behind.
+	 */
+	read(at: number, length: number, scratch?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Where a written model goes, in order. A sink that cannot take all bytes throws (StorageFull where it is space). */
@@ -33,9 +37,9 @@ export function sliceSource(source: ByteSource, start: number, size: number): By
 	checkRange(start, size, source.size);
 	return {
 		size,
-		read: (at, length) => {
+		read: (at, length, scratch) => {
 			checkRange(at, length, size);
-			return source.read(start + at, length);
+			return source.read(start + at, length, scratch);
 		},
 	};
 }

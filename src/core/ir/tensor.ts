@@ -11,8 +11,8 @@ export interface TensorRef {
 	readonly byteLength: number;
 	/** All bytes, freshly owned by the caller or immutable: a caller must not write into them. */
 	bytes(signal?: AbortSignal): Promise<Uint8Array>;
-	/** Part of the bytes, so that a tensor larger than memory can be walked. */
-	read(at: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+	/** Part of the bytes, so that a tensor larger than memory can be walked. `scratch`: see ByteSource.read. */
+	read(at: number, length: number, signal?: AbortSignal, scratch?: Uint8Array): Promise<Uint8Array>;
 	/** Elements of a string tensor as UTF-8 bytes. */
 	strings?(): Promise<readonly Uint8Array[]>;
 	readonly docString?: string;

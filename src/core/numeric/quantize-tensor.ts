@@ -43,10 +43,16 @@ export interface QuantizedTensor {
 }
 
 /** Elements [at, at + count) as float32. May share memory with the tensor: never written to. */
-export async function readFloats(tensor: TensorRef, at: number, count: number, signal?: AbortSignal): Promise<Float32Array> {
+export async function readFloats(
+	tensor: TensorRef,
+	at: number,
+	count: number,
+	signal?: AbortSignal,
+	scratch?: Uint8Array,
+): Promise<Float32Array> {
 	switch (tensor.dtype) {
 		case 'float32':
-			return float32View(await tensor.read(at * 4, count * 4, signal));
+			return float32View(await tensor.read(at * 4, count * 4, signal, scratch));
 		case 'float16':
 			return decodeFloat16(uint16View(await tensor.read(at * 2, count * 2, signal)));
 		case 'bfloat16':
@@ -67,9 +73,13 @@ async function forEachChunk(
 	visit: (values: Float32Array, at: number) => boolean | undefined,
 	signal?: AbortSignal,
 ): Promise<void> {
+	// Two turns of memory: one is worked on while the other is filled.
+	const scratch = tensor.dtype === 'float32' && to - from >= CHUNK_ELEMENTS ? (lent.pop() ?? chunkPair()) : undefined;
+	let turn = 0;
 	const read = (at: number): Promise<Float32Array> | undefined => {
 		if (at >= to) return undefined;
-		const values = readFloats(tensor, at, Math.min(CHUNK_ELEMENTS, to - at), signal);
+		const values = readFloats(tensor, at, Math.min(CHUNK_ELEMENTS, to - at), signal, scratch?.[turn]);
+		turn = 1 - turn;
 		// Awaited below; where the walk ends before, a failure of what was read ahead is nobody's.
 		values.catch(() => {});
 		return values;
@@ -81,6 +91,15 @@ async function forEachChunk(
 		next = read(at + CHUNK_ELEMENTS);
 		if (visit(values, at) === false) return;
 	}
+	// Only a walk that came to its end gives its memory back: otherwise something may still be read into it.
+	if (scratch && lent.length === 0) lent.push(scratch);
+}
+
+/** Memory of the last walk, for the next one. */
+const lent: (readonly [Uint8Array, Uint8Array])[] = [];
+
+function chunkPair(): readonly [Uint8Array, Uint8Array] {
+	return [new Uint8Array(CHUNK_ELEMENTS * 4), new Uint8Array(CHUNK_ELEMENTS * 4)];
 }
 
 /**

@@ -101,14 +101,14 @@ export class StoredTensor implements TensorRef {
 		}
 	}
 
-	async read(at: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+	async read(at: number, length: number, signal?: AbortSignal, scratch?: Uint8Array): Promise<Uint8Array> {
 		if (!(at >= 0 && length >= 0 && at + length <= this.byteLength)) {
 			throw new RangeError(`bytes ${at}..${at + length} lie outside 0..${this.byteLength} of tensor ${this.name}`);
 		}
 		const storage = this.storage;
 		if (storage.kind !== 'run') return (await this.bytes(signal)).subarray(at, at + length);
 		signal?.throwIfAborted();
-		return storage.bytes ? storage.bytes.subarray(at, at + length) : storage.source.read(storage.at + at, length);
+		return storage.bytes ? storage.bytes.subarray(at, at + length) : storage.source.read(storage.at + at, length, scratch);
 	}
 
 	async strings(): Promise<readonly Uint8Array[]> {
