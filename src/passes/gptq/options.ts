@@ -1,3 +1,4 @@
+import { correctBias, correctDrift, damping, rowsPerColumn, samples } from '../../core/layerwise/options.ts';
 import { choice, flag, names, number, type OptionsOf, options } from '../../core/pass/options.ts';
 
 export const schema = options({
@@ -55,24 +56,9 @@ export const schema = options({
 		default: true,
 		onnxruntime: 'actorder',
 	}),
-	damping: number({
-		title: 'Damping',
-		help: 'Added to the diagonal of the input statistics, in shares of its mean. More where there are few inputs.',
-		default: 0.02,
-		min: 0.0001,
-		max: 1,
-		onnxruntime: 'percdamp',
-	}),
-	correctBias: flag({
-		title: 'Correct biases',
-		help: 'Biases make up for the mean error of their layer and of those before it.',
-		default: true,
-	}),
-	correctDrift: flag({
-		title: 'Follow the original',
-		help: 'Each layer is fitted to what the original model puts out, given the inputs that the layers before it really give.',
-		default: true,
-	}),
+	damping: damping(0.02),
+	correctBias: correctBias(),
+	correctDrift: correctDrift(),
 	embeddings: choice({
 		title: 'Embedding tables',
 		help: 'How tables read by Gather are stored. 8: int8 rows, standard operators. 4: GatherBlockQuantized, which needs ONNX Runtime.',
@@ -98,23 +84,8 @@ export const schema = options({
 		help: 'Depthwise convolutions, recurrent layers, and the first and last layer of a network with convolutions keep 8 bits.',
 		default: true,
 	}),
-	samples: number({
-		title: 'Examples',
-		help: 'Sample inputs that are run at most. Time and memory grow with them.',
-		default: 512,
-		min: 1,
-		max: 100_000,
-		integer: true,
-		advanced: true,
-	}),
-	rowsPerColumn: number({
-		title: 'Rows for each column',
-		help: 'Rows of inputs that a layer learns from at most, in multiples of the length of its sums.',
-		default: 6,
-		min: 1,
-		max: 1000,
-		advanced: true,
-	}),
+	samples: samples(512),
+	rowsPerColumn: rowsPerColumn(6),
 	halfScales: flag({
 		title: 'float16 scales',
 		help: 'Scales are rounded to float16 before the weights are encoded, which halves their bytes and costs nothing measurable.',

@@ -1,3 +1,4 @@
+import { correctBias, correctDrift, damping, rowsPerColumn, samples } from '../../core/layerwise/options.ts';
 import { choice, flag, names, number, type OptionsOf, options } from '../../core/pass/options.ts';
 
 export const schema = options({
@@ -31,41 +32,11 @@ export const schema = options({
 		],
 		advanced: true,
 	}),
-	damping: number({
-		title: 'Damping',
-		help: 'Added to the diagonal of the input statistics, in shares of its mean. More where there are few inputs.',
-		default: 0.01,
-		min: 0.0001,
-		max: 1,
-		advanced: true,
-	}),
-	correctBias: flag({
-		title: 'Correct biases',
-		help: 'Biases make up for the mean error of their layer and of those before it.',
-		default: true,
-	}),
-	correctDrift: flag({
-		title: 'Follow the original',
-		help: 'Each layer is fitted to what the original model puts out, given the inputs that the layers before it really give.',
-		default: true,
-	}),
-	samples: number({
-		title: 'Examples',
-		help: 'Sample inputs that are run at most. Time and memory grow with them.',
-		default: 256,
-		min: 1,
-		max: 100_000,
-		integer: true,
-		advanced: true,
-	}),
-	rowsPerColumn: number({
-		title: 'Rows for each column',
-		help: 'Rows of inputs that a layer learns from at most, in multiples of the length of its sums.',
-		default: 6,
-		min: 1,
-		max: 1000,
-		advanced: true,
-	}),
+	damping: damping(0.01),
+	correctBias: correctBias(),
+	correctDrift: correctDrift(),
+	samples: samples(256),
+	rowsPerColumn: rowsPerColumn(6),
 	nodesToExclude: names({
 		title: 'Nodes left alone',
 		help: 'Weights that one of these nodes reads are not factorized.',

@@ -1,3 +1,4 @@
+import { damping, samples } from '../../core/layerwise/options.ts';
 import { choice, flag, names, number, type OptionsOf, options } from '../../core/pass/options.ts';
 
 export const schema = options({
@@ -34,28 +35,13 @@ export const schema = options({
 		integer: true,
 		advanced: true,
 	}),
-	damping: number({
-		title: 'Damping',
-		help: 'Added to the diagonal of the input statistics, in shares of its mean. More where there are few inputs.',
-		default: 0.02,
-		min: 0.0001,
-		max: 1,
-		advanced: true,
-	}),
+	damping: damping(0.02),
 	keepEdges: flag({
 		title: 'Keep 8 bits where fewer hurt',
 		help: 'Depthwise convolutions, recurrent layers, and the first and last layer of a network with convolutions are stored as 8-bit integers.',
 		default: true,
 	}),
-	samples: number({
-		title: 'Examples',
-		help: 'Sample inputs that are run at most. Time and memory grow with them.',
-		default: 512,
-		min: 1,
-		max: 100_000,
-		integer: true,
-		advanced: true,
-	}),
+	samples: samples(512),
 	nodesToExclude: names({
 		title: 'Nodes to keep in fp32',
 		help: 'Weights that one of these nodes reads stay as they are.',
