@@ -109,12 +109,7 @@ async function inPage(name: string): Promise<Study> {
 	await (await chooser).setFiles([join(models, name), ...(inputs ? [join(data, inputs)] : [])]);
 	const region = page.getByRole('region', { name: 'Make variants' });
 	await region.waitFor({ timeout: 120_000 });
-	for (const { title, learns } of presets)
-		if (!learns)
-			await region
-				.getByRole('checkbox', { name: new RegExp(`^${title}(?! ?,)`) })
-				.first()
-				.check();
+	for (const { title, learns } of presets) if (!learns) await region.getByRole('checkbox', { name: title, exact: true }).check();
 	await region.getByRole('button', { name: /Run \d presets/ }).click();
 	const bar = page.getByRole('complementary', { name: 'Work in progress' });
 	await bar.waitFor();

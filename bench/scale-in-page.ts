@@ -83,7 +83,7 @@ try {
 	await page.waitForTimeout(4000);
 	const boxes = region.getByRole('checkbox');
 	for (const box of await boxes.all()) await box.uncheck();
-	await region.getByRole('checkbox', { name: /^8-bit weights A quarter/ }).check();
+	await region.getByRole('checkbox', { name: '8-bit weights', exact: true }).check();
 	console.log(`before int8-weights: ${((rendererBytes() - base) / 1e6).toFixed(0)} MB`);
 	peak = base;
 	const began = performance.now();

@@ -51,12 +51,21 @@ export function RecipeCard({ study, busy, onRun, onBuild }: RecipeCardProps) {
 						{members.map((preset) => (
 							<li key={preset.id}>
 								<label>
-									<input type="checkbox" checked={chosen.has(preset.id)} onChange={() => toggle(preset.id)} />
+									<input
+										type="checkbox"
+										checked={chosen.has(preset.id)}
+										onChange={() => toggle(preset.id)}
+										aria-labelledby={`preset-${preset.id}`}
+										aria-describedby={`preset-${preset.id}-summary`}
+									/>
 									<span>
-										<span className={`swatch family-${preset.family}`} aria-hidden="true" /> {preset.title}
+										<span className={`swatch family-${preset.family}`} aria-hidden="true" />{' '}
+										<span id={`preset-${preset.id}`}>{preset.title}</span>
 										{done(preset) && <span className="badge">made</span>}
 										{preset.learns && <span className="badge">learns from inputs</span>}
-										<small className="muted">{preset.summary}</small>
+										<small id={`preset-${preset.id}-summary`} className="muted">
+											{preset.summary}
+										</small>
 									</span>
 								</label>
 							</li>
