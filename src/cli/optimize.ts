@@ -18,6 +18,7 @@ import { openInputs } from './inputs.ts';
 import { type ModelFile, openModel } from './model-file.ts';
 import { withSettings } from './recipe-argument.ts';
 import { runnableBytes } from './runtime-model.ts';
+import { listed, preprocessingStep, surgeryPasses } from './surgery-flags.ts';
 import { bytesText, printable } from './text.ts';
 import { checkOut } from './variant-file.ts';
 
@@ -65,6 +66,15 @@ const flags: readonly FlagSteps[] = [
 		steps: () => [],
 	},
 	{
+		name: 'preprocess',
+		spec: { type: 'string', multiple: true },
+		help: [
+			'--preprocess LIST',
+			'puts preprocessing before an input, e.g. uint8,nhwc,scale=1/255,mean=0.485:0.456:0.406,std=0.229:0.224:0.225',
+		],
+		steps: (args) => args.texts('preprocess').map(preprocessingStep),
+	},
+	{
 		name: 'retype',
 		spec: { type: 'string', multiple: true },
 		help: ['--retype NAME=TYPE', 'gives an input or output another element type, e.g. ids=int32; may be repeated'],
@@ -84,14 +94,10 @@ const flags: readonly FlagSteps[] = [
 	},
 ];
 
-function listed(texts: readonly string[]): string[] {
-	return texts.flatMap((text) => text.split(',')).filter((name) => name !== '');
-}
-
 export const optimize: Command = {
 	name: 'optimize',
 	usage:
-		'pare optimize MODEL -o OUT [--fix-dim NAME=N]… [--opset N] [--extract A,B] [--retype NAME=TYPE]… [--rename OLD=NEW]… [--verify] [--data FILE]… [--set optimize.option=value]…',
+		'pare optimize MODEL -o OUT [--fix-dim NAME=N]… [--opset N] [--extract A,B] [--preprocess LIST] [--retype NAME=TYPE]… [--rename OLD=NEW]… [--verify] [--data FILE]… [--set optimize.option=value]…',
 	summary: 'Fewer nodes that compute the same: folds constants, fuses operators, takes out leftovers.',
 	details: `With --verify the result is compared with the model before it, output by output, on the inputs given with --data or on synthetic
 ones. Where an output differs by more than rounding, the rule that made it differ is found, left out, and named.`,
@@ -133,6 +139,7 @@ ones. Where an output differs by more than rounding, the rule that made it diffe
 		});
 		try {
 			await checkOut(out, file);
+			await checkSurgery(path, asked, signal);
 			const verified = args.flag('verify') ? await verify(context, file, asked) : undefined;
 			const result = await compressFile(withoutData(context), file, verified?.recipe ?? asked, out);
 			return verified ? withVerification(result, verified) : result;
@@ -141,6 +148,27 @@ ones. Where an output differs by more than rounding, the rule that made it diffe
 		}
 	},
 };
+
+/** What was named and cannot be done is an error here: a script would take the file for what it asked for. Throws WorkError. */
+async function checkSurgery(path: string, recipe: Recipe, signal: AbortSignal): Promise<void> {
+	const steps = recipe.steps.slice(0, recipe.steps.findLastIndex(({ pass }) => surgeryPasses.has(pass)) + 1);
+	if (steps.length === 0) return;
+	const trial = await openModel(path, { whole: true, signal });
+	try {
+		for (const report of await runRecipe(trial.model, { ...recipe, steps }, passes, { signal })) {
+			const refused = surgeryPasses.has(report.pass) ? report.notes.find((note) => note.level === 'skip') : undefined;
+			if (!refused) continue;
+			const what = refused.node === undefined ? report.pass : `${report.pass}, ${printable(refused.node)}`;
+			throw new WorkError(
+				`Nothing was written. ${what}: ${printable(refused.reason)}.`,
+				'surgery',
+				'"pare inspect" lists the inputs and outputs.',
+			);
+		}
+	} finally {
+		await trial.close();
+	}
+}
 
 /** The inputs are for the comparison: no pass here learns from them. */
 function withoutData(context: CommandContext): CommandContext {

@@ -4,6 +4,7 @@ import { equalize } from './equalize/index.ts';
 import { extract } from './extract/index.ts';
 import { fixDims } from './fix-dims/index.ts';
 import { float16 } from './float16/index.ts';
+import { foldPreprocessing } from './fold-preprocessing/index.ts';
 import { gptq } from './gptq/index.ts';
 import { int8Dynamic } from './int8-dynamic/index.ts';
 import { int8Static } from './int8-static/index.ts';
@@ -25,6 +26,7 @@ const list: readonly AnyPass[] = [
 	fixDims,
 	raiseOpsetPass,
 	extract,
+	foldPreprocessing,
 	retypeIo,
 	renameIo,
 	float16,

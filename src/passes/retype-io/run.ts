@@ -2,7 +2,8 @@ import { attribute } from '../../core/ir/attribute.ts';
 import { type DType, dtypeCode, isDType } from '../../core/ir/dtype.ts';
 import type { Graph, Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
-import { tensorType } from '../../core/ir/type.ts';
+import { type Dim, tensorType, type ValueType } from '../../core/ir/type.ts';
+import { inferTypes } from '../../core/onnx/infer.ts';
 import type { OptionsOf } from '../../core/pass/options.ts';
 import type { Note, PassResult } from '../../core/pass/pass.ts';
 import type { retypeIoOptions } from './index.ts';
@@ -13,7 +14,10 @@ interface Change {
 	readonly value: Value;
 	readonly from: DType;
 	readonly to: DType;
+	readonly shape: readonly Dim[] | null;
 }
+
+const unknownType = 'its element type is neither stated in the file nor told by the operators before it';
 
 /** The version of ai.onnx since which Cast takes each of these. All of them are types that the runtime's Cast has a kernel for. */
 const since: Readonly<Partial<Record<DType, number>>> = {
@@ -32,12 +36,17 @@ const since: Readonly<Partial<Record<DType, number>>> = {
 	bfloat16: 13,
 };
 
+type TypeOf = (value: Value) => ValueType | undefined;
+
+/** Types that the file leaves open are inferred when the pass runs: until then they stand in nobody's way. */
 export function describeRetyping(model: Model, options: Options): Note[] {
-	return plan(model, options).notes;
+	const stated = plan(model, options, (value) => value.type).notes;
+	return stated.filter(({ reason }) => reason !== unknownType);
 }
 
 export async function runRetyping(model: Model, options: Options): Promise<PassResult> {
-	const { changes, notes } = plan(model, options);
+	const types = await inferTypes(model);
+	const { changes, notes } = plan(model, options, (value) => value.type ?? types.typeOf(value));
 	const told = changes.map(({ value, from, to }) => `${value.name} from ${from} to ${to}`).join(', ');
 	for (const change of changes) {
 		if (change.value.isGraphInput) retypeInput(model.graph, change, model.opset);
@@ -55,13 +64,13 @@ export async function runRetyping(model: Model, options: Options): Promise<PassR
 	};
 }
 
-function plan(model: Model, options: Options): { changes: Change[]; notes: Note[] } {
+function plan(model: Model, options: Options, typeOf: TypeOf): { changes: Change[]; notes: Note[] } {
 	const ports = new Map<string, Value>();
 	for (const value of [...model.graph.inputs, ...model.graph.outputs]) ports.set(value.name, value);
 	const changes: Change[] = [];
 	const notes: Note[] = [];
 	for (const text of options.types) {
-		const change = read(text, ports, model);
+		const change = read(text, ports, model, typeOf);
 		if (typeof change === 'string') notes.push({ level: 'skip', node: text, reason: change });
 		else if (changes.some(({ value }) => value === change.value))
 			notes.push({ level: 'skip', node: text, reason: `${change.value.name} has been given a type already` });
@@ -74,7 +83,7 @@ function plan(model: Model, options: Options): { changes: Change[]; notes: Note[
 	return { changes, notes };
 }
 
-function read(text: string, ports: ReadonlyMap<string, Value>, model: Model): Change | string {
+function read(text: string, ports: ReadonlyMap<string, Value>, model: Model, typeOf: TypeOf): Change | string {
 	const at = text.lastIndexOf('=');
 	if (at < 0) return 'it is not of the form NAME=TYPE';
 	const value = ports.get(text.slice(0, at));
@@ -83,13 +92,14 @@ function read(text: string, ports: ReadonlyMap<string, Value>, model: Model): Ch
 	const known = isDType(to) ? since[to] : undefined;
 	if (!isDType(to) || known === undefined) return `"${to}" is not one of ${Object.keys(since).join(', ')}`;
 	if (known > model.opset) return `Cast knows ${to} from opset ${known} on, the model has ${model.opset}; raise the opset first`;
-	const { type } = value;
-	if (type?.kind !== 'tensor') return 'the file does not state its element type, or it is no tensor';
+	const type = typeOf(value);
+	if (!type) return unknownType;
+	if (type.kind !== 'tensor') return 'it is no tensor';
 	if (since[type.dtype] === undefined) return `${type.dtype} cannot be cast to a number`;
 	if (type.dtype === to) return `it is ${to} already`;
 	if (value.initializer) return 'it has a stored value, which would have to be rewritten';
 	if (value.isGraphInput && value.isGraphOutput) return 'it is input and output at once: nothing is computed between';
-	return { value, from: type.dtype, to };
+	return { value, from: type.dtype, to, shape: type.shape };
 }
 
 /** What values may suffer at the border. */
@@ -117,18 +127,16 @@ function rangeOf(dtype: DType): { readonly low: number; readonly high: number; r
 	return { low: -(2 ** (width - 1)), high: 2 ** (width - 1) - 1, bits: width - 1, float: false };
 }
 
-function retypeInput(graph: Graph, { value, from, to }: Change, opset: number): void {
+function retypeInput(graph: Graph, { value, from, to, shape }: Change, opset: number): void {
 	const readers = [...value.uses];
-	const shape = value.type?.kind === 'tensor' ? value.type.shape : null;
 	const cast = graph.prepend(castNode(graph, value, from, opset));
 	for (const { node, index } of readers) node.setInput(index, cast.output());
 	cast.output().type = tensorType(from, shape);
 	value.type = tensorType(to, shape);
 }
 
-function retypeOutput(graph: Graph, { value, from, to }: Change, opset: number): void {
+function retypeOutput(graph: Graph, { value, from, to, shape }: Change, opset: number): void {
 	const { name } = value;
-	const shape = value.type?.kind === 'tensor' ? value.type.shape : null;
 	value.name = graph.ledger.fresh(`${name}_${from}`);
 	const cast = castNode(graph, value, to, opset, name);
 	graph.append(cast);
