@@ -28,8 +28,10 @@ export function worstIsLargest(kind: NodeFigureKind): boolean {
 
 /** The key of a node inside the scope with the given key ('' for the main graph). A node without outputs has none. */
 export function nodeKey(node: Node, scope: NodeKey = ''): NodeKey | undefined {
-	const output = node.outputs.find((value) => value !== undefined && value.name !== '');
-	return output && (scope === '' ? output.name : `${scope}/${output.name}`);
+	for (const value of node.outputs) {
+		if (value && value.name !== '') return scope === '' ? value.name : `${scope}/${value.name}`;
+	}
+	return undefined;
 }
 
 /** The scope of a body of a node: its key and the name of the attribute that holds the body. */
