@@ -5,8 +5,10 @@ import type { DataTarget } from './dataset.ts';
 export interface NamedClasses {
 	/** Class index by name. */
 	readonly indices: ReadonlyMap<string, number>;
-	/** Absent where there are no indices. */
+	/** Absent where nothing names classes. */
 	readonly origin?: ClassMapping['origin'];
+	/** Names that stand for none. */
+	readonly unmapped?: readonly string[];
 	/** Names in output order, where known. */
 	readonly names: readonly string[] | undefined;
 	/** Where the mapping comes from, in words. */
@@ -30,14 +32,15 @@ export function parseClassList(text: string): string[] {
 	return lines;
 }
 
-function without(note: string): NamedClasses {
-	return { indices: new Map(), names: undefined, note };
+function without(note: string, unmapped: readonly string[]): NamedClasses {
+	return { indices: new Map(), origin: 'none', unmapped, names: undefined, note };
 }
 
 /** The mapping as facts of a set have it. */
-export function mappingFacts({ indices, origin }: NamedClasses): ClassMapping | undefined {
-	if (origin === undefined || indices.size === 0) return undefined;
-	return { origin, classes: [...indices].map(([name, index]) => ({ name, index })) };
+export function mappingFacts({ indices, origin, unmapped = [] }: NamedClasses): ClassMapping | undefined {
+	if (origin === undefined || indices.size + unmapped.length === 0) return undefined;
+	const classes = [...indices].map(([name, index]) => ({ name, index }));
+	return { origin, classes, ...(unmapped.length > 0 && { unmapped: unmapped.slice(0, 10_000) }) };
 }
 
 /**
@@ -56,24 +59,27 @@ export function mapClasses(
 	if (given) {
 		const known = new Map(given.filter(({ index }) => outputs === 'open' || index < outputs).map(({ name, index }) => [name, index]));
 		const indices = new Map(distinct.flatMap((name) => (known.has(name) ? [[name, known.get(name) as number] as const] : [])));
-		const lost = distinct.length - indices.size;
+		const unmapped = distinct.filter((name) => !indices.has(name));
+		const lost = unmapped.length;
 		const names = classes && (outputs === 'open' || classes.length === outputs) ? classes : namesByIndex(indices, outputs);
-		return { indices, origin: 'given', names, note: `classes as chosen${lost > 0 ? `; ${lost} ${what} stand for none` : ''}` };
+		return { indices, origin: 'given', unmapped, names, note: `classes as chosen${lost > 0 ? `; ${lost} ${what} stand for none` : ''}` };
 	}
 	if (classes) {
 		if (outputs !== 'open' && classes.length !== outputs) {
-			return without(`labels left out: the list has ${classes.length} classes, the model ${outputs} outputs`);
+			return without(`labels left out: the list has ${classes.length} classes, the model ${outputs} outputs`, distinct);
 		}
 		const lines = new Map<string, number>();
 		classes.forEach((line, index) => {
 			for (const key of [line, line.split(/[\s,;]/)[0] ?? '']) if (key !== '' && !lines.has(key)) lines.set(key, index);
 		});
 		const indices = new Map(distinct.flatMap((folder) => (lines.has(folder) ? [[folder, lines.get(folder) as number] as const] : [])));
-		if (indices.size === 0) return without(`labels left out: none of the ${what} is in the list of classes`);
-		const lost = distinct.length - indices.size;
+		if (indices.size === 0) return without(`labels left out: none of the ${what} is in the list of classes`, distinct);
+		const unmapped = distinct.filter((name) => !indices.has(name));
+		const lost = unmapped.length;
 		return {
 			indices,
 			origin: 'list',
+			unmapped,
 			names: classes,
 			note: `classes from the list of ${classes.length}${lost > 0 ? `; ${lost} ${what} are not in it` : ''}`,
 		};
@@ -100,6 +106,7 @@ export function mapClasses(
 	}
 	return without(
 		`labels left out: ${distinct.length} ${what} and ${outputs === 'open' ? 'an unknown number of' : outputs} outputs; add a classes.txt with a line for each output`,
+		distinct,
 	);
 }
 

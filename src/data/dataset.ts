@@ -1,8 +1,11 @@
 import type { ByteSource } from '../core/bytes/source.ts';
 import type { Port, TensorData } from '../core/ir/tensor-data.ts';
+import type { Evidence, Preprocessing } from '../core/study/data-settings.ts';
 import type { ExampleFacts, Examples } from '../core/study/examples.ts';
 import type { DatasetFacts } from '../core/study/study.ts';
 import type { Picture } from './picture.ts';
+
+export type { Evidence } from '../core/study/data-settings.ts';
 
 /** A file as dropped: its name is shown and matched, never used as a path. */
 export interface DataFile {
@@ -21,18 +24,12 @@ export interface DataTarget {
 /** Runs the model once: lets a reader find out what the model takes. */
 export type Trial = (feeds: Readonly<Record<string, TensorData>>) => Promise<Record<string, TensorData>>;
 
-/** How something was chosen among several, so that people can see why. */
-export interface Evidence {
-	readonly what: string;
-	readonly candidates: readonly { readonly name: string; readonly score: string; readonly chosen: boolean }[];
-}
-
 export interface Dataset extends Examples {
 	readonly facts: DatasetFacts;
 	/** Entries found bad while reading examples are added to `facts` as they are met. */
 	readonly evidence: readonly Evidence[];
-	/** The example as a picture: what was given, resized and cut, before it is made a tensor. */
-	preview?(index: number): Promise<Picture | undefined>;
+	/** The example as a picture: what was given, resized and cut, before it is made a tensor; with `as`, resized and cut by that instead. */
+	preview?(index: number, as?: Preprocessing): Promise<Picture | undefined>;
 	/** Name, content hash and class of each example. Reads every example once, on the first call; later calls are free. */
 	exampleFacts(signal?: AbortSignal, onProgress?: (fraction: number) => void): Promise<readonly ExampleFacts[]>;
 }

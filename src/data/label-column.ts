@@ -141,8 +141,10 @@ export function readLabels(
 	const words = survey.joined ? [...new Set([...survey.words].flatMap(split))] : [...survey.words];
 	// A single score: two words are its two answers.
 	const mapped = mapClasses(words, classes, outputs ?? 2, given, 'label names');
-	if (!mapped || mapped.indices.size === 0) return none(mapped?.note ?? `labels left out: they are all "${words[0] ?? ''}"`);
-	const mapping = mappingFacts(mapped);
+	const mapping = mapped && mappingFacts(mapped);
+	if (!mapped || mapped.indices.size === 0) {
+		return { ...none(mapped?.note ?? `labels left out: they are all "${words[0] ?? ''}"`), ...(mapping && { mapping }) };
+	}
 	const shared = {
 		classes: new Set(mapped.indices.values()).size,
 		...(mapped.names && { names: mapped.names }),

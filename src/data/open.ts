@@ -15,7 +15,7 @@ import { labelsOfEntries } from './labels-of-entries.ts';
 import type { StoredArray } from './npy.ts';
 import type { DecodePicture, FitPicture } from './picture.ts';
 import { type FittedPicture, type PictureEntry, type PictureExamples, pictureExamples } from './pictures.ts';
-import { type Preprocessing, pictureInput } from './preprocessing.ts';
+import { describePreprocessing, type Preprocessing, pictureInput } from './preprocessing.ts';
 import { soundExamples } from './sound.ts';
 import { tableExamples } from './table.ts';
 import { takesTokens, textExamples } from './text.ts';
@@ -53,6 +53,8 @@ interface Opened extends Pick<Dataset, 'n' | 'example' | 'evidence' | 'preview' 
 	readonly mapping?: DatasetFacts['mapping'] | undefined;
 	readonly picture?: Preprocessing;
 	readonly description: string;
+	/** What is done to the examples, without who chose it: what tells one treatment from another. default: the description */
+	readonly treatment?: string;
 }
 
 /**
@@ -78,7 +80,11 @@ export async function openDataset(files: readonly DataFile[], target: DataTarget
 		...(classNames && { classNames }),
 		exampleFacts: opened.exampleFacts ?? exampleFactsOf(n, example),
 		facts: {
-			hash: await datasetHash(sorted, { description, n, ...(mapping?.origin === 'given' && { mapping }) }, options.signal),
+			hash: await datasetHash(
+				sorted,
+				{ treatment: opened.treatment ?? description, n, ...(mapping && { classes: mapping.classes }) },
+				options.signal,
+			),
 			name,
 			kind: options.sample ? 'sample' : kind,
 			n,
@@ -88,6 +94,8 @@ export async function openDataset(files: readonly DataFile[], target: DataTarget
 			...(mapping && { mapping: { ...mapping, classes: mapping.classes.slice(0, 10_000) } }),
 			preprocessing: description,
 			...(picture && { picture }),
+			...(evidence.length > 0 && { evidence }),
+			...(Object.keys(settings).length > 0 && { settings }),
 			...found.skipped.facts(),
 		},
 	};
@@ -192,6 +200,7 @@ function picturesOpened(examples: PictureExamples, notes: readonly (string | fal
 		exampleFacts: async () => examples.facts,
 		kind: 'pictures',
 		picture: examples.preprocessing,
+		treatment: describePreprocessing(examples.preprocessing),
 		description: [examples.description, ...notes].filter(Boolean).join('; '),
 	};
 }

@@ -49,7 +49,8 @@ export interface PictureExamples {
 	readonly evidence: readonly Evidence[];
 	readonly facts: readonly ExampleFacts[];
 	example(index: number): Promise<Example>;
-	preview(index: number): Promise<Picture>;
+	/** With `as`, resized and cut by that instead. */
+	preview(index: number, as?: Preprocessing): Promise<Picture>;
 }
 
 /** The one input that takes pictures. Throws DataError where there is none, or others beside it. */
@@ -114,10 +115,11 @@ export async function pictureExamples(
 	if (good.length === 0) {
 		throw new DataError('empty', `None of its ${entries.length} pictures can be read.`, where, skipped.facts().skipped[0]?.reason ?? '');
 	}
-	const fitted = async (index: number): Promise<Picture> => {
+	const fitted = async (index: number, as = sized): Promise<Picture> => {
 		const item = good[index];
 		if (!item) throw new RangeError(`there are ${good.length} pictures, not ${index + 1}`);
-		return withAlpha(item.kept ?? (await item.entry.fit(sized)).pixels, sized.width, sized.height);
+		const pixels = (as === sized ? item.kept : undefined) ?? (await item.entry.fit(as)).pixels;
+		return withAlpha(pixels, as.width, as.height);
 	};
 	const evidence: Evidence[] = [];
 	const classed = good.some(({ entry }) => entry.labels?.label !== undefined);
@@ -151,7 +153,7 @@ export async function pictureExamples(
 			contentHash,
 			...(entry.labels?.label !== undefined && { label: entry.labels.label }),
 		})),
-		preview: fitted,
+		preview: (index, as) => fitted(index, as),
 		async example(index) {
 			const tensor = toTensor(await fitted(index), settled);
 			const { name, labels } = (good[index] as Good).entry;

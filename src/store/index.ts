@@ -3,6 +3,7 @@ import { createStore as createVanilla, type StoreApi } from 'zustand/vanilla';
 import { browserServices } from './browser-services.ts';
 import { sharedBuilders } from './builders.ts';
 import type { Context } from './context.ts';
+import { createData } from './data.ts';
 import { dropStudyEdits, emptyHistory, removedFiles } from './history.ts';
 import { initialState } from './initial.ts';
 import { interfaceActions } from './interface-actions.ts';
@@ -65,6 +66,7 @@ export function createStore(services: Services): AppStore {
 			...workActions(context, studies, runner),
 			openFiles: opening.openFiles,
 			openSample: opening.openSample,
+			...createData(context),
 			...createRunning(context, registry),
 			...createSharing(context, sharedBuilders),
 		};

@@ -1,5 +1,8 @@
 import type { Recipe } from '../core/pass/recipe.ts';
+import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
 import type { DatasetFacts, Environment, Failure, Hash, ModelFacts, Study, Target } from '../core/study/study.ts';
+
+import type { InputPreview } from '../workers/engine-protocol.ts';
 
 /** One piece of work in the queue: a variant being made, measured, or a model being opened. */
 export interface Job {
@@ -107,6 +110,11 @@ export interface Actions {
 	deleteStudy(id: string): Promise<void>;
 	/** Read a link's hash; sets shared or openFailure. */
 	openLink(hash: string): Promise<void>;
+
+	/** What the person says about their data; undefined takes a choice back. Reads the files again; false where that failed or cannot be. */
+	changeData(change: { readonly [K in keyof DataSettings]?: DataSettings[K] | undefined }): Promise<boolean>;
+	/** Some inputs as the model sees them, or as it would under another preprocessing. Empty where they are no pictures. */
+	previewInputs(indices: readonly number[], as?: Preprocessing): Promise<readonly InputPreview[]>;
 
 	/** Makes and measures variants of these recipes; those that exist are only selected. */
 	runRecipes(recipes: readonly Recipe[]): Promise<void>;

@@ -202,7 +202,8 @@ export function createStudies(context: Context, runner: Pick<Runner, 'reset'>): 
 	const storedInputs = async (root: Root, study: Study): Promise<InputsRef | undefined> => {
 		if (!study.dataset || study.dataset.kind === 'synthetic') return syntheticInputs;
 		const files = (await keptFiles(inputsFolder(root, study.id)))?.files;
-		return files && { kind: 'files', files, sample: study.dataset.kind === 'sample' };
+		const { settings } = study.dataset;
+		return files && { kind: 'files', files, sample: study.dataset.kind === 'sample', ...(settings && { settings }) };
 	};
 
 	const background = async (what: 'model' | 'inputs', open: OpenStudy, copy: () => Promise<unknown>): Promise<void> => {
@@ -284,7 +285,8 @@ export function createStudies(context: Context, runner: Pick<Runner, 'reset'>): 
 			// What models said to other inputs is no reference for these.
 			context.references.clear();
 			context.feeds = undefined;
-			if (get().study?.dataset?.hash !== dataset.hash) await commit({ type: 'dataset', dataset });
+			// What a person chose may leave the examples as they were.
+			if (JSON.stringify(get().study?.dataset) !== JSON.stringify(dataset)) await commit({ type: 'dataset', dataset });
 		},
 		hear(message) {
 			if (typeof message !== 'object' || message === null || !('type' in message)) return;

@@ -1,4 +1,4 @@
-import type { DataSettings } from '../core/study/data-settings.ts';
+import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
 import type { ExampleFacts } from '../core/study/examples.ts';
 import type { Failure } from '../core/study/study.ts';
 import type { Dataset, DataTarget, Trial } from '../data/dataset.ts';
@@ -102,7 +102,9 @@ export async function openRemotely(options: RemoteOptions): Promise<RemoteDatase
 				signal?.throwIfAborted();
 				return (await ask({ ask: 'example', index })) as Awaited<ReturnType<Dataset['example']>>;
 			},
-			...(previews && { preview: async (index: number) => (await ask({ ask: 'preview', index })) as Picture | undefined }),
+			...(previews && {
+				preview: async (index: number, as?: Preprocessing) => (await ask({ ask: 'preview', index, as })) as Picture | undefined,
+			}),
 			exampleFacts: () => {
 				facts ??= ask({ ask: 'facts' }) as Promise<readonly ExampleFacts[]>;
 				return facts;

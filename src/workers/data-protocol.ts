@@ -1,4 +1,4 @@
-import type { DataSettings } from '../core/study/data-settings.ts';
+import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
 import type { Failure } from '../core/study/study.ts';
 import type { Dataset, DataTarget } from '../data/dataset.ts';
 import type { NamedBlob } from './protocol.ts';
@@ -14,7 +14,8 @@ export type DataRequest =
 			readonly sample: boolean;
 			readonly settings: DataSettings;
 	  }
-	| { readonly id: number; readonly ask: 'example' | 'preview'; readonly index: number }
+	| { readonly id: number; readonly ask: 'example'; readonly index: number }
+	| { readonly id: number; readonly ask: 'preview'; readonly index: number; readonly as?: Preprocessing | undefined }
 	| { readonly id: number; readonly ask: 'facts' }
 	/** What the model said to feeds that the worker wanted tried. */
 	| { readonly id: number; readonly ask: 'tried'; readonly outputs?: Record<string, unknown>; readonly failure?: Failure };

@@ -70,7 +70,7 @@ async function answer(request: Exclude<DataRequest, { ask: 'tried' }>): Promise<
 		case 'example':
 			return opened().example(request.index);
 		case 'preview':
-			return opened().preview?.(request.index);
+			return opened().preview?.(request.index, request.as);
 		default:
 			return opened().exampleFacts();
 	}

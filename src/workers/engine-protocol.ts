@@ -1,6 +1,6 @@
 import type { Note } from '../core/pass/pass.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
-import type { DataSettings } from '../core/study/data-settings.ts';
+import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
 import type { DatasetFacts, Evaluation, Hash, Run, Target } from '../core/study/study.ts';
 import type { Outputs } from '../engine/outputs.ts';
 import type { Feeds } from '../engine/port.ts';
@@ -17,6 +17,17 @@ export type InputsRef =
 	  }
 	/** Made from the model's inputs and the seed. */
 	| { readonly kind: 'synthetic'; readonly seed: number };
+
+/** One input as the model sees it. */
+export interface InputPreview {
+	readonly name: string;
+	/** Name or index of the class that is right for it. */
+	readonly label?: string;
+	readonly picture: { readonly width: number; readonly height: number; readonly data: Uint8ClampedArray<ArrayBuffer> };
+	/** Of the numbers that the model is fed. */
+	readonly least: number;
+	readonly most: number;
+}
 
 /** What every call to the engine says: which model is the original, on what inputs, at most how many of them. */
 export interface EngineSubject {
@@ -51,6 +62,8 @@ export interface EngineMethods {
 	reference(args: EngineSubject & { readonly variant: MeasuredFile }): Outputs | null;
 	/** Lets the passes of a recipe measure the original on the inputs and write what they found into their options. */
 	resolve(args: EngineSubject & { readonly recipe: Recipe }): { readonly recipe: Recipe; readonly notes: readonly Note[] };
+	/** Some inputs as pictures, resized and cut, with what becomes of them; with `as`, as that preprocessing would make them. */
+	previews(args: EngineSubject & { readonly indices: readonly number[]; readonly as?: Preprocessing }): readonly InputPreview[];
 	/** Inputs of the first example: what is timed, on every target the same. */
 	feeds(args: EngineSubject): Feeds;
 	/**

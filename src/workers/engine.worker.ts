@@ -2,13 +2,14 @@ import { resolveRecipe } from '../core/pass/resolve.ts';
 import type { Examples } from '../core/study/examples.ts';
 import { hashText } from '../core/study/identity.ts';
 import type { DatasetFacts } from '../core/study/study.ts';
+import { toTensor } from '../data/preprocessing.ts';
 import { benchmark as measure, referenceOutputs } from '../engine/benchmark.ts';
 import { evaluate as compare, createReference, type Reference } from '../engine/evaluate.ts';
-import { type Outputs, outputBytes } from '../engine/outputs.ts';
-import type { Engine } from '../engine/port.ts';
+import { numbersOf, type Outputs, outputBytes } from '../engine/outputs.ts';
+import type { Engine, TensorData } from '../engine/port.ts';
 import { engineProbe } from '../engine/probe.ts';
 import { passes } from '../passes/registry.ts';
-import type { EngineMethods, EngineSubject } from './engine-protocol.ts';
+import type { EngineMethods, EngineSubject, InputPreview } from './engine-protocol.ts';
 import { datasetOf, engineOf, forgetInputs, halvesOf, inputsKey, judgedOf, modelBytes } from './inputs.ts';
 import type { ModelFiles } from './protocol.ts';
 import { type Call, serve } from './serve.ts';
@@ -123,11 +124,44 @@ async function benchmark(args: Args<'benchmark'>, call: Call): Result<'benchmark
 	return { runs, unfinished };
 }
 
+async function previews(args: Args<'previews'>, call: Call): Result<'previews'> {
+	const dataset = await datasetOf(args, call);
+	const as = args.as ?? dataset.facts.picture;
+	const shown: InputPreview[] = [];
+	for (const index of args.indices) {
+		const picture = as && (await dataset.preview?.(index, args.as));
+		if (!picture) continue;
+		const { name, label } = await dataset.example(index);
+		const { least, most } = rangeOf(toTensor(picture, as));
+		const { width, height, data } = picture;
+		const of = label === undefined ? undefined : (dataset.classNames?.[label] ?? String(label));
+		shown.push({
+			name,
+			...(of !== undefined && { label: of }),
+			picture: { width, height, data: new Uint8ClampedArray(data) },
+			least,
+			most,
+		});
+	}
+	return shown;
+}
+
+function rangeOf(tensor: TensorData): { least: number; most: number } {
+	let least = Number.POSITIVE_INFINITY;
+	let most = Number.NEGATIVE_INFINITY;
+	for (const value of numbersOf(tensor) ?? []) {
+		if (value < least) least = value;
+		if (value > most) most = value;
+	}
+	return { least, most };
+}
+
 serve({
 	describeInputs,
 	evaluate,
 	resolve,
 	benchmark,
+	previews,
 	reference: async (args: Args<'reference'>, call: Call): Result<'reference'> =>
 		(await referenceFor(await engineOf(args), args.variant.files, await judgedOf(args, call))) ?? null,
 	feeds: async (args: Args<'feeds'>, call: Call): Result<'feeds'> => (await (await judgedOf(args, call)).example(0)).feeds,

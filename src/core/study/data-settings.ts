@@ -27,10 +27,18 @@ export interface Preprocessing extends Normalization {
 export interface ClassMapping {
 	/**
 	 * `list`: a classes.txt says so. `numbers`: the names are indices. `given`: a person said so. `order`: nothing says so, alphabetical order
-	 * is assumed: shown as a proposal until it is confirmed or changed.
+	 * is assumed: shown as a proposal until it is confirmed or changed. `none`: the names stand for no output until a person says so.
 	 */
-	readonly origin: 'list' | 'numbers' | 'given' | 'order';
+	readonly origin: 'list' | 'numbers' | 'given' | 'order' | 'none';
 	readonly classes: readonly { readonly name: string; readonly index: number }[];
+	/** Names in the data that stand for no output: their examples have no label. The first ten thousand. */
+	readonly unmapped?: readonly string[];
+}
+
+/** How something was chosen among several, so that people can see why. */
+export interface Evidence {
+	readonly what: string;
+	readonly candidates: readonly { readonly name: string; readonly score: string; readonly chosen: boolean }[];
 }
 
 /** What a person chose about their data; what is absent is found or proposed. Part of the study, and of the identity of its figures. */

@@ -158,6 +158,11 @@ const evaluation = z.strictObject({
 	failure: z.optional(failure),
 	measuredAt: time,
 });
+const dataSettings = z.strictObject({
+	preprocessing: z.optional(preprocessingSchema),
+	classMapping: z.optional(list(z.strictObject({ name, index: count }), 100_000)),
+	soundState: z.optional(z.enum(['carried', 'zero'])),
+});
 const dataset = z.strictObject({
 	hash,
 	name,
@@ -168,12 +173,23 @@ const dataset = z.strictObject({
 	classes: z.optional(count),
 	mapping: z.optional(
 		z.strictObject({
-			origin: z.enum(['list', 'numbers', 'given', 'order']),
+			origin: z.enum(['list', 'numbers', 'given', 'order', 'none']),
 			classes: list(z.strictObject({ name, index: count }), 100_000),
+			unmapped: z.optional(list(name, 100_000)),
 		}),
 	),
 	preprocessing: text(10_000),
 	picture: z.optional(preprocessingSchema),
+	evidence: z.optional(
+		list(
+			z.strictObject({
+				what: text(1000),
+				candidates: list(z.strictObject({ name: text(1000), score: text(1000), chosen: z.boolean() }), 100),
+			}),
+			100,
+		),
+	),
+	settings: z.optional(dataSettings),
 	skipped: list(z.strictObject({ name, reason: text(10_000) }), 100_000),
 	skippedCount: z.optional(count),
 	split: z.optional(z.strictObject({ seed: count, of: count, calibration: list(count, 100_000), notes: list(text(10_000), 1000) })),

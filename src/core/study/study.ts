@@ -1,6 +1,6 @@
 import type { Family, PassReport } from '../pass/pass.ts';
 import type { Recipe } from '../pass/recipe.ts';
-import type { ClassMapping, Preprocessing } from './data-settings.ts';
+import type { ClassMapping, DataSettings, Evidence, Preprocessing } from './data-settings.ts';
 import type { LabelKind } from './task.ts';
 
 /** SHA-256 in lower-case hex. */
@@ -214,6 +214,10 @@ export interface DatasetFacts {
 	readonly preprocessing: string;
 	/** The same as data, for pictures. */
 	readonly picture?: Preprocessing;
+	/** How what was found was found. */
+	readonly evidence?: readonly Evidence[];
+	/** What the person chose; the rest was found. */
+	readonly settings?: DataSettings;
 	/** Entries left out, with reasons: the first thousand. */
 	readonly skipped: readonly { readonly name: string; readonly reason: string }[];
 	/** How many were left out in all, where that is more than `skipped` names. */

@@ -10,6 +10,8 @@ const mappingWords = {
 	list: 'Classes by the list in the data',
 	numbers: 'Classes by their numbers',
 	given: 'Classes as you assigned them',
+	order: 'Classes in alphabetical order: a guess, please check',
+	none: 'No classes: nothing says which outputs the names stand for',
 } as const;
 
 /** Which inputs the figures rest on. Synthetic ones are never called accuracy. */
@@ -57,11 +59,7 @@ export function DataCard({ dataset, readOnly, onAdd }: DataCardProps) {
 					</p>
 					{dataset.mapping && (
 						<details>
-							<summary>
-								{dataset.mapping.origin === 'order'
-									? 'Classes in alphabetical order: a guess, please check'
-									: mappingWords[dataset.mapping.origin]}
-							</summary>
+							<summary>{mappingWords[dataset.mapping.origin]}</summary>
 							<ul>
 								{dataset.mapping.classes.slice(0, 50).map((entry) => (
 									<li key={entry.name}>

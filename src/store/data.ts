@@ -1,0 +1,63 @@
+import type { DataSettings } from '../core/study/data-settings.ts';
+import type { DatasetFacts } from '../core/study/study.ts';
+import { toFailure } from '../workers/failure.ts';
+import type { Context } from './context.ts';
+import type { Actions } from './state.ts';
+import { referenceTarget } from './work/plan.ts';
+import { engineKey, engineSubject } from './work/subject.ts';
+
+export interface Data extends Pick<Actions, 'changeData' | 'previewInputs'> {}
+
+/** What a person says about their data: the same files are read again, and what was judged on them is judged again. */
+export function createData(context: Context): Data {
+	const { services, get } = context;
+	return {
+		async changeData(change) {
+			const { open } = context;
+			const before = get().study?.dataset;
+			const { readOnly } = get();
+			if (!open?.inputs || open.inputs.kind !== 'files' || !before || readOnly) return false;
+			const settings = chosen({ ...before.settings, ...change });
+			const { settings: _, ...inputs } = open.inputs;
+			const { split } = before;
+			try {
+				await context.openInputs(
+					open,
+					settings ? { ...inputs, settings } : inputs,
+					open.closing.signal,
+					split && { seed: split.seed, calibration: split.calibration.length },
+				);
+			} catch (error) {
+				context.sayFailure(toFailure(error));
+				return false;
+			}
+			const after = get().study?.dataset;
+			// What was found by trying is still known when a person then chooses otherwise.
+			const evidence = context.open === open && after && !after.evidence && before.evidence;
+			if (evidence) await context.commit({ type: 'dataset', dataset: { ...after, evidence: marked(evidence, after) } });
+			return true;
+		},
+		async previewInputs(indices, as) {
+			const { open } = context;
+			if (!open) return [];
+			return services.host.call(
+				'engine',
+				'previews',
+				{ ...engineSubject(context, open, referenceTarget), indices, ...(as && { as }) },
+				{ signal: open.closing.signal, input: 'previews', key: engineKey(referenceTarget) },
+			);
+		},
+	};
+}
+
+/** Without what was taken back; undefined where nothing is left. */
+function chosen(settings: { readonly [K in keyof DataSettings]: DataSettings[K] | undefined }): DataSettings | undefined {
+	const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
+	return entries.length > 0 ? (Object.fromEntries(entries) as DataSettings) : undefined;
+}
+
+/** Nothing in the evidence is what is used now, where a person chose. */
+function marked(evidence: NonNullable<DatasetFacts['evidence']>, { settings }: DatasetFacts): NonNullable<DatasetFacts['evidence']> {
+	if (!settings?.preprocessing) return evidence;
+	return evidence.map((entry) => ({ ...entry, candidates: entry.candidates.map((candidate) => ({ ...candidate, chosen: false })) }));
+}
