@@ -100,7 +100,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 				hash={study.model.hash}
 				onLayers={() => actions.setView('layers')}
 			/>
-			<DataCard dataset={study.dataset ?? state.dataset} readOnly={readOnly} onAdd={onPick} />
+			<DataCard dataset={study.dataset ?? state.dataset} outputs={classOutputs(study)} readOnly={readOnly} onAdd={onPick} />
 			<MeasuredOn study={study} />
 		</>
 	);
@@ -289,4 +289,13 @@ function useMedia(query: string): boolean {
 		return () => media.removeEventListener('change', update);
 	}, [query]);
 	return matches;
+}
+
+/** Classes of the first output that looks like one value a class. */
+function classOutputs({ facts }: Study): number | undefined {
+	for (const { shape, dtype } of facts.outputs) {
+		const last = shape?.at(-1);
+		if (shape && shape.length <= 2 && typeof last === 'number' && last > 1 && dtype.startsWith('float')) return last;
+	}
+	return undefined;
 }

@@ -48,6 +48,7 @@ interface Opened extends Pick<Dataset, 'n' | 'example' | 'evidence' | 'preview' 
 	readonly batchAxes?: Dataset['batchAxes'] | undefined;
 	readonly exampleFacts?: Dataset['exampleFacts'];
 	readonly kind: DataKind;
+	readonly available: number;
 	readonly labelKind: LabelKind | undefined;
 	readonly classes: number | undefined;
 	readonly mapping?: DatasetFacts['mapping'] | undefined;
@@ -88,6 +89,7 @@ export async function openDataset(files: readonly DataFile[], target: DataTarget
 			name,
 			kind: options.sample ? 'sample' : kind,
 			n,
+			...(opened.available > n && { available: opened.available }),
 			labelled: labelKind !== undefined,
 			...(labelKind && { labelKind }),
 			...(classes !== undefined && { classes }),
@@ -149,6 +151,7 @@ async function openArrays(
 	const all = [...examples.notes, ...notes];
 	return {
 		...limit(examples, most),
+		available: examples.n,
 		kind: 'arrays',
 		labelKind: examples.labelKind,
 		classes: examples.classes,
@@ -193,6 +196,7 @@ async function openPictures(found: Collection, target: DataTarget, name: string,
 function picturesOpened(examples: PictureExamples, notes: readonly (string | false | undefined)[]): Omit<Opened, 'labelKind' | 'classes'> {
 	return {
 		n: examples.n,
+		available: examples.available,
 		example: examples.example,
 		preview: examples.preview,
 		evidence: examples.evidence,

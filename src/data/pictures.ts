@@ -42,6 +42,8 @@ export interface PictureOptions extends ReaderOptions {
 
 export interface PictureExamples {
 	readonly n: number;
+	/** Entries in the set, before it is limited to fewer. */
+	readonly available: number;
 	readonly labelled: boolean;
 	readonly batchAxes: Readonly<Record<string, number | null>> | undefined;
 	readonly preprocessing: Preprocessing;
@@ -143,6 +145,7 @@ export async function pictureExamples(
 	const origin = settings?.preprocessing ? '' : evidence.length > 0 ? ' (found by labels)' : ' (assumed from the input)';
 	return {
 		n: good.length,
+		available: entries.length,
 		labelled: good.some(({ entry }) => entry.labels !== undefined),
 		batchAxes: typeof port.shape[0] === 'number' ? undefined : { [port.name]: 0 },
 		preprocessing: settled,

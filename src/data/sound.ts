@@ -20,6 +20,8 @@ export interface SoundEntry {
 
 export interface SoundExamples extends Pick<Dataset, 'n' | 'example'> {
 	readonly batchAxes: Dataset['batchAxes'] | undefined;
+	/** Entries in the set, before it is limited to fewer. */
+	readonly available: number;
 	readonly description: string;
 }
 
@@ -168,6 +170,7 @@ export async function soundExamples(
 	const axes = batchAxes(roles, target);
 	return {
 		n: chosen.length,
+		available: places.length,
 		description: notes.filter(Boolean).join('; '),
 		batchAxes: axes,
 		async example(index): Promise<Example> {

@@ -13,6 +13,8 @@ import type { SkippedEntries } from './skipped.ts';
 export interface TableExamples extends Pick<Dataset, 'n' | 'example'> {
 	readonly batchAxes: Dataset['batchAxes'] | undefined;
 	readonly labels: LabelReader;
+	/** Entries in the set, before it is limited to fewer. */
+	readonly available: number;
 	readonly description: string;
 }
 
@@ -70,6 +72,7 @@ export async function tableExamples(
 		throw new DataError('empty', `None of its ${csv.n} rows can be used.`, where, skipped.facts().skipped[0]?.reason ?? '');
 	return {
 		n: kept.length,
+		available: csv.n,
 		labels,
 		description: [note, labels.note].filter((text) => text !== '').join('; '),
 		batchAxes: feeds.every(({ port }) => port.shape.length > 0 && typeof port.shape[0] !== 'number')

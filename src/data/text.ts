@@ -18,6 +18,8 @@ export interface TextRecords {
 export interface TextExamples extends Pick<Dataset, 'n' | 'example'> {
 	readonly batchAxes: Dataset['batchAxes'] | undefined;
 	readonly labels: LabelReader;
+	/** Entries in the set, before it is limited to fewer. */
+	readonly available: number;
 	readonly description: string;
 }
 
@@ -141,6 +143,7 @@ export async function textExamples(
 	];
 	return {
 		n: kept.length,
+		available: records.n,
 		labels: reader,
 		description: notes.filter(Boolean).join('; '),
 		batchAxes: roles.every(({ port }) => port.shape.length === 2 && typeof port.shape[0] !== 'number')

@@ -16,7 +16,7 @@ export function createData(context: Context): Data {
 			const { open } = context;
 			const before = get().study?.dataset;
 			const { readOnly } = get();
-			if (!open?.inputs || open.inputs.kind !== 'files' || !before || readOnly) return false;
+			if (open?.inputs?.kind !== 'files' || !before || readOnly) return false;
 			const settings = chosen({ ...before.settings, ...change });
 			const { settings: _, ...inputs } = open.inputs;
 			const { split } = before;

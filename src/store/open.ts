@@ -236,7 +236,7 @@ export function createOpening(context: Context, studies: Studies): Opening {
 					modelHash: study.model.hash,
 					original: open.model,
 					inputs,
-					maxExamples: settings.maxExamples,
+					maxExamples: (inputs.kind === 'files' && inputs.settings?.limit) || settings.maxExamples,
 					memoryBudgetBytes: settings.memoryBudgetBytes,
 					...(split && { split }),
 				},

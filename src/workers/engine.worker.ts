@@ -28,7 +28,8 @@ async function describeInputs(args: Args<'describeInputs'>, call: Call): Result<
 	forgetInputs();
 	reference = undefined;
 	const subject = { ...args, target: { backend: 'wasm', threads: 1 } as const };
-	const { facts } = await datasetOf(subject, call);
+	const dataset = await datasetOf(subject, call);
+	const facts: DatasetFacts = { ...dataset.facts, limit: args.maxExamples };
 	if (!args.split) return facts;
 	const { split, judged } = await halvesOf(subject, call);
 	return {

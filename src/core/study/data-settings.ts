@@ -48,4 +48,6 @@ export interface DataSettings {
 	readonly classMapping?: ClassMapping['classes'];
 	/** Sound models with a state: carried from frame to frame, or zero in each. default: carried where the original can be run */
 	readonly soundState?: 'carried' | 'zero';
+	/** Most examples; the studio has a usual number, the command line takes all. */
+	readonly limit?: number;
 }

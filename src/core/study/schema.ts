@@ -162,12 +162,15 @@ const dataSettings = z.strictObject({
 	preprocessing: z.optional(preprocessingSchema),
 	classMapping: z.optional(list(z.strictObject({ name, index: count }), 100_000)),
 	soundState: z.optional(z.enum(['carried', 'zero'])),
+	limit: z.optional(count),
 });
 const dataset = z.strictObject({
 	hash,
 	name,
 	kind: z.enum(['pictures', 'arrays', 'table', 'text', 'sound', 'synthetic', 'sample']),
 	n: count,
+	available: z.optional(count),
+	limit: z.optional(count),
 	labelled: z.boolean(),
 	labelKind: z.optional(z.enum(['class', 'classes', 'values'])),
 	classes: z.optional(count),

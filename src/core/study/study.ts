@@ -205,6 +205,10 @@ export interface DatasetFacts {
 	readonly name: string;
 	readonly kind: DataKind;
 	readonly n: number;
+	/** Entries in the files, where fewer were asked for or can be used. */
+	readonly available?: number;
+	/** Most examples that were asked for. */
+	readonly limit?: number;
 	readonly labelled: boolean;
 	readonly labelKind?: LabelKind;
 	readonly classes?: number;

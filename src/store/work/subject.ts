@@ -18,7 +18,8 @@ export function engineSubject({ get }: Context, open: OpenStudy, target: Target)
 		modelHash: study.model.hash,
 		original: open.model,
 		inputs: open.inputs,
-		maxExamples: settings.maxExamples,
+		// As many as were asked for when the set was opened: its hash and its split rest on them.
+		maxExamples: study.dataset?.limit ?? settings.maxExamples,
 		memoryBudgetBytes: settings.memoryBudgetBytes,
 		...(study.dataset?.split && { split: { seed: study.dataset.split.seed, calibration: study.dataset.split.calibration.length } }),
 	};
