@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core';
 
 /** What a spec gets: a page of its own in a clean profile, watched. */
@@ -38,6 +39,16 @@ export function declared(): readonly Spec[] {
 
 export function check(condition: unknown, message: string): asserts condition {
 	if (!condition) throw new Error(message);
+}
+
+/** A picture of the page in light and dark, in the folder that PARE_SHOTS names; nothing without it. */
+export async function look(page: Page, name: string): Promise<void> {
+	const folder = process.env.PARE_SHOTS;
+	if (!folder) return;
+	for (const colorScheme of ['light', 'dark'] as const) {
+		await page.emulateMedia({ colorScheme });
+		await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`) });
+	}
 }
 
 /** Waits until `read` gives something true; says what it waited for when it does not. */
