@@ -3,6 +3,7 @@ import type { SeededRandom } from '../numeric/random.ts';
 import type { CalibrationSet, Compute } from './calibration.ts';
 import type { OptionsOf, OptionsSchema } from './options.ts';
 import type { Probe } from './probe.ts';
+import type { RecipeStep } from './recipe.ts';
 
 /** Something a pass says about one place of the model, or about the model as a whole. */
 export interface Note {
@@ -34,6 +35,8 @@ export interface PassReport {
 	readonly coverage: number;
 	readonly notes: readonly Note[];
 	readonly durationMs: number;
+	/** Steps that a searching pass found and ran: put in its place they give the same without searching. */
+	readonly found?: readonly RecipeStep[];
 }
 
 /** What a pass returns; the pipeline adds bytes, coverage, headline and time. */
@@ -47,6 +50,8 @@ export interface PassResult {
 	readonly notes: readonly Note[];
 	/** Said instead of the pipeline's own sentence. */
 	readonly headline?: string;
+	/** Steps of other passes that it chose and ran with `PassContext.apply`. */
+	readonly found?: readonly RecipeStep[];
 }
 
 export interface PassContext {
@@ -59,6 +64,12 @@ export interface PassContext {
 	readonly compute?: Compute;
 	/** Sample inputs. There whenever the pass lists 'calibration' or 'labels' in `needs`. */
 	readonly calibration?: CalibrationSet;
+	/**
+	 * Runs other passes, named by id, on a model (this one or a part of it), for passes that choose between them.
+	 * `calibration` replaces the sample inputs (a part has its own). Throws
+	 * PassFailed. There in every pipeline.
+	 */
+	readonly apply?: (model: Model, steps: readonly RecipeStep[], calibration?: CalibrationSet) => Promise<readonly PassReport[]>;
 }
 
 /** What a pass found out by measuring: options that it wants changed, and why. */

@@ -4,7 +4,7 @@ import { float32Tensor } from '../ir/tensor.ts';
 import { tensorType } from '../ir/type.ts';
 import { flag, options } from './options.ts';
 import { type AnyPass, definePass, type PassResult } from './pass.ts';
-import { PassFailed, runRecipe, UnknownPass } from './pipeline.ts';
+import { foundRecipe, PassFailed, runRecipe, UnknownPass } from './pipeline.ts';
 import type { Recipe } from './recipe.ts';
 
 /** y = Relu(x * w) */
@@ -50,6 +50,27 @@ describe('runRecipe', () => {
 		const [report] = await runRecipe(smallModel(), recipeOf('idle'), registryOf(pass));
 		expect(report?.headline).toBe('Changed nothing: its weight is too small');
 		expect(report).toMatchObject({ version: 3, options: { loud: false }, changed: 0, bytesBefore: 16, bytesAfter: 16 });
+	});
+
+	it('lets a pass run others, and tells what it found', async () => {
+		const ran: string[] = [];
+		const inner = passThat('inner', async (model) => {
+			ran.push(model.graph.name);
+			return nothing;
+		});
+		const searching = passThat('searching', async (model, context) => {
+			const found = [{ pass: 'inner', options: { loud: true } }];
+			const reports = await context.apply?.(model, found);
+			expect(reports?.map(({ pass }) => pass)).toEqual(['inner']);
+			return { ...nothing, found };
+		});
+		const recipe = recipeOf('inner', 'searching');
+		const reports = await runRecipe(smallModel(), recipe, registryOf(inner, searching));
+		expect(ran).toEqual(['small', 'small']);
+		expect(foundRecipe(recipe, reports).steps).toEqual([
+			{ pass: 'inner', options: {} },
+			{ pass: 'inner', options: { loud: true } },
+		]);
 	});
 
 	it('says first that a pass left most of the model alone', async () => {

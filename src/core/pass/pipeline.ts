@@ -104,6 +104,12 @@ export async function runRecipe(
 				progress: report,
 				...(options.compute && { compute: options.compute }),
 				...(options.calibration && { calibration: options.calibration }),
+				apply: (part, inner, calibration = options.calibration) =>
+					runRecipe(part, { ...recipe, steps: inner }, registry, {
+						...(options.signal && { signal: options.signal }),
+						...(options.compute && { compute: options.compute }),
+						...(calibration && { calibration }),
+					}),
 			});
 		} catch (error) {
 			if (options.signal?.aborted) throw error;
@@ -125,9 +131,17 @@ export async function runRecipe(
 			coverage,
 			notes: result.notes,
 			durationMs: performance.now() - began,
+			...(result.found && { found: result.found }),
 		});
 	}
 	return reports;
+}
+
+/** The recipe with what its searching passes found in their place: the same file without searching, to be edited by hand. */
+export function foundRecipe(recipe: Recipe, reports: readonly PassReport[]): Recipe {
+	let at = 0;
+	const steps = recipe.steps.flatMap((step) => (step.off ? [step] : (reports[at++]?.found ?? [step])));
+	return { ...recipe, steps };
 }
 
 /** The first thing people read about a pass: what it left alone comes before what it did. */
