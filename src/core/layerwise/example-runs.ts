@@ -110,7 +110,7 @@ export class ExampleRuns {
 }
 
 /** 0 … n - 1, each beginning spread over the whole: steps near the golden section that meet every number. */
-function spreadOrder(n: number): number[] {
+export function spreadOrder(n: number): number[] {
 	let step = Math.max(1, Math.round(n * 0.618));
 	while (step > 1 && divisor(step, n) !== 1) step -= 1;
 	return Array.from({ length: n }, (_, i) => (i * step) % n);

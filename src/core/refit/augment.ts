@@ -1,5 +1,5 @@
 import type { Feeds, TensorData } from '../ir/tensor-data.ts';
-import { seededRandom } from '../numeric/random.ts';
+import { type SeededRandom, seededRandom } from '../numeric/random.ts';
 import type { CalibrationSet } from '../pass/calibration.ts';
 
 /** Where the pixels of a picture lie in an input tensor. */
@@ -23,73 +23,173 @@ export function pictureInput(feeds: Feeds): Picture | undefined {
 	return undefined;
 }
 
+/** A rectangle of one picture put into a rectangle of another. Shares of height and width; `turned`: a quarter turn. */
+interface Patch {
+	readonly source: Float32Array;
+	readonly from: { readonly left: number; readonly top: number; readonly width: number; readonly height: number };
+	readonly to: { readonly left: number; readonly top: number; readonly right: number; readonly bottom: number };
+	readonly mirrored: boolean;
+	readonly turned: boolean;
+	/** Which channel of the source each channel takes, and what it is multiplied with and gains. */
+	readonly colours: readonly { readonly channel: number; readonly gain: number; readonly shift: number }[];
+}
+
 /**
- * A calibration set made longer: example i + k n is example i in its k-th variation. Colour pictures as wide as high are mirrored and
- * cropped; others (text lines, digits) only cropped, since mirrored ones do not occur. Variation 0 is the picture itself.
+ * A calibration set made longer: example i + k n is example i in its k-th variation, variation 0 the example itself. What is fitted on
+ * them follows the original model, not labels, so colour pictures may be varied freely: mirrored, cropped, put together from parts of
+ * several, their channels swapped, inverted and stretched. That shows the layers more than the classes at hand. Pictures that are no
+ * squares of three channels (text lines, digits) are only cropped.
  */
 export function varied(calibration: CalibrationSet, variations: number): CalibrationSet {
 	if (variations <= 1) return calibration;
+	const { n } = calibration;
 	return {
 		...calibration,
-		n: calibration.n * variations,
+		n: n * variations,
 		example: async (index, signal) => {
-			const example = await calibration.example(index % calibration.n, signal);
-			const variation = Math.floor(index / calibration.n);
+			const example = await calibration.example(index % n, signal);
+			const variation = Math.floor(index / n);
 			const picture = variation > 0 ? pictureInput(example.feeds) : undefined;
 			const tensor = picture && example.feeds[picture.name];
 			if (!picture || !tensor) return example;
 			const random = seededRandom(index);
-			const mirrored = picture.channels === 3 && picture.width === picture.height && random.next() < 0.5;
-			const share = variation === 1 && mirrored ? 1 : 0.82 + 0.16 * random.next();
-			const place = { left: (1 - share) * random.next(), top: (1 - share) * random.next(), share };
-			return { ...example, feeds: { ...example.feeds, [picture.name]: crop(tensor, picture, mirrored, place) } };
+			const free = picture.channels === 3 && picture.width === picture.height;
+			const patches: Patch[] = [];
+			if (!free) patches.push(cropped(tensor, picture, random));
+			else if (variation === 1) patches.push({ ...whole(tensor, picture), mirrored: true });
+			else {
+				const parts = variation % 2 === 0 ? [WHOLE] : quarters(0.35 + 0.3 * random.next(), 0.35 + 0.3 * random.next());
+				for (const [i, to] of parts.entries()) {
+					const other = i === 0 ? example : await calibration.example(Math.floor(random.next() * n) % n, signal);
+					const source = other.feeds[picture.name];
+					const usable = source && source.data.length === tensor.data.length && source.data instanceof Float32Array ? source : tensor;
+					patches.push({ ...strange(usable, picture, random), to });
+				}
+			}
+			const data = new Float32Array(tensor.data.length);
+			for (const patch of patches) paint(data, picture, patch);
+			return { ...example, feeds: { ...example.feeds, [picture.name]: { ...tensor, data } } };
 		},
 	};
 }
 
-/** A part of the picture at the size of the whole (bilinear), mirrored or not. Shares of height and width. */
-function crop(
-	tensor: TensorData,
-	{ channels, height, width, first }: Picture,
-	mirrored: boolean,
-	{ left, top, share }: { readonly left: number; readonly top: number; readonly share: number },
-): TensorData {
+const WHOLE = { left: 0, top: 0, right: 1, bottom: 1 };
+
+function quarters(x: number, y: number): Patch['to'][] {
+	return [
+		{ left: 0, top: 0, right: x, bottom: y },
+		{ left: x, top: 0, right: 1, bottom: y },
+		{ left: 0, top: y, right: x, bottom: 1 },
+		{ left: x, top: y, right: 1, bottom: 1 },
+	];
+}
+
+function whole(tensor: TensorData, { channels }: Picture): Patch {
+	return {
+		source: tensor.data as Float32Array,
+		from: { left: 0, top: 0, width: 1, height: 1 },
+		to: WHOLE,
+		mirrored: false,
+		turned: false,
+		colours: Array.from({ length: channels }, (_, channel) => ({ channel, gain: 1, shift: 0 })),
+	};
+}
+
+function cropped(tensor: TensorData, picture: Picture, random: SeededRandom): Patch {
+	const share = 0.82 + 0.16 * random.next();
+	return {
+		...whole(tensor, picture),
+		from: { left: (1 - share) * random.next(), top: (1 - share) * random.next(), width: share, height: share },
+	};
+}
+
+/** A colour picture at another scale and place, mirrored or turned, with other colours. */
+function strange(tensor: TensorData, picture: Picture, random: SeededRandom): Patch {
 	const source = tensor.data as Float32Array;
-	const out = new Float32Array(source.length);
+	const width = 0.45 + 0.55 * random.next();
+	const height = Math.min(1, Math.max(0.4, width * (0.8 + 0.45 * random.next())));
+	const plain = random.next() < 0.4;
+	const swap = !plain && random.next() < 0.5;
+	const order = swap ? shuffled(picture.channels, random) : Array.from({ length: picture.channels }, (_, c) => c);
+	const inverted = !plain && random.next() < 0.25;
+	let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+	for (const x of source) {
+		if (x < least) least = x;
+		if (x > most) most = x;
+	}
+	const middle = (least + most) / 2;
+	return {
+		source,
+		from: { left: (1 - width) * random.next(), top: (1 - height) * random.next(), width, height },
+		to: WHOLE,
+		mirrored: random.next() < 0.5,
+		turned: !plain && random.next() < 0.15,
+		colours: order.map((channel) => {
+			const gain = (inverted ? -1 : 1) * (plain ? 1 : 0.6 + 0.6 * random.next());
+			const drift = plain ? 0 : (random.next() - 0.5) * 0.3 * (most - least);
+			return { channel, gain, shift: middle - gain * middle + drift };
+		}),
+	};
+}
+
+function shuffled(count: number, random: SeededRandom): number[] {
+	const order = Array.from({ length: count }, (_, i) => i);
+	for (let i = count - 1; i > 0; i--) {
+		const j = Math.floor(random.next() * (i + 1));
+		[order[i], order[j]] = [order[j] as number, order[i] as number];
+	}
+	return order;
+}
+
+/** Draws a patch, bilinear. */
+function paint(out: Float32Array, { channels, height, width, first }: Picture, patch: Patch): void {
+	const { source, from, to, mirrored, turned, colours } = patch;
 	const [rowStride, columnStride, channelStride] = first ? [width, 1, width * height] : [width * channels, channels, 1];
 	const images = source.length / (channels * height * width);
-	for (let y = 0; y < height; y++) {
-		const v = top * (height - 1) + y * share;
-		const y0 = Math.min(height - 1, Math.floor(v));
-		const y1 = Math.min(height - 1, y0 + 1);
-		for (let x = 0; x < width; x++) {
-			const from = mirrored ? width - 1 - x : x;
-			const u = left * (width - 1) + from * share;
+	const [top, bottom] = [Math.round(to.top * height), Math.round(to.bottom * height)];
+	const [left, right] = [Math.round(to.left * width), Math.round(to.right * width)];
+	for (let y = top; y < bottom; y++) {
+		for (let x = left; x < right; x++) {
+			const across = (x - left) / Math.max(1, right - left - 1);
+			const down = (y - top) / Math.max(1, bottom - top - 1);
+			const [a, b] = turned ? [down, 1 - across] : [across, down];
+			const u = (from.left + (mirrored ? 1 - a : a) * from.width) * (width - 1);
+			const v = (from.top + b * from.height) * (height - 1);
 			const x0 = Math.min(width - 1, Math.floor(u));
+			const y0 = Math.min(height - 1, Math.floor(v));
 			const x1 = Math.min(width - 1, x0 + 1);
-			const [fy, fx] = [v - y0, u - x0];
-			for (let c = 0; c < channels * images; c++) {
-				const base = first ? c * channelStride : Math.floor(c / channels) * channels * height * width + (c % channels);
-				const at = (row: number, column: number): number => source[base + row * rowStride + column * columnStride] as number;
-				const upper = at(y0, x0) * (1 - fx) + at(y0, x1) * fx;
-				const lower = at(y1, x0) * (1 - fx) + at(y1, x1) * fx;
-				out[base + y * rowStride + x * columnStride] = upper * (1 - fy) + lower * fy;
+			const y1 = Math.min(height - 1, y0 + 1);
+			const [fx, fy] = [u - x0, v - y0];
+			const corner = y0 * rowStride + x0 * columnStride;
+			const [dx, dy] = [(x1 - x0) * columnStride, (y1 - y0) * rowStride];
+			for (let image = 0; image < images; image++) {
+				const base = image * channels * height * width;
+				for (const [c, { channel, gain, shift }] of colours.entries()) {
+					const at = base + channel * channelStride + corner;
+					const upper = (source[at] as number) * (1 - fx) + (source[at + dx] as number) * fx;
+					const lower = (source[at + dy] as number) * (1 - fx) + (source[at + dx + dy] as number) * fx;
+					out[base + c * channelStride + y * rowStride + x * columnStride] = (upper * (1 - fy) + lower * fy) * gain + shift;
+				}
 			}
 		}
 	}
-	return { ...tensor, data: out };
 }
 
-/** Keeps examples that were asked for, so that two runs side by side read them once. */
-export function remembered(calibration: CalibrationSet): CalibrationSet {
-	const kept = new Map<number, ReturnType<CalibrationSet['example']>>();
+/** Keeps examples that were asked for up to so many bytes, so that several runs read them once. */
+export function remembered(calibration: CalibrationSet, mostBytes = 64_000_000): CalibrationSet {
+	const kept = new Map<number, Awaited<ReturnType<CalibrationSet['example']>>>();
+	let bytes = 0;
 	return {
 		...calibration,
-		example: (index, signal) => {
-			let found = kept.get(index);
-			if (!found) {
-				found = calibration.example(index, signal);
+		example: async (index, signal) => {
+			const known = kept.get(index);
+			if (known) return known;
+			const found = await calibration.example(index, signal);
+			let size = 0;
+			for (const { data } of Object.values(found.feeds)) if (ArrayBuffer.isView(data)) size += data.byteLength;
+			if (bytes + size <= mostBytes) {
 				kept.set(index, found);
+				bytes += size;
 			}
 			return found;
 		},

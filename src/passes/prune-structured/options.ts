@@ -80,6 +80,16 @@ export const schema = options({
 		help: 'Layers that read what was cut are fitted anew, one after another, to what the original gives.',
 		default: true,
 	}),
+	recover: choice({
+		title: 'Which layers are refitted',
+		help: 'Readers of what was cut make up for most; the others behind them gain little and take twice the time.',
+		default: 'readers',
+		choices: [
+			{ value: 'readers', label: 'those that read what was cut' },
+			{ value: 'all', label: 'all behind what was cut, depthwise kernels too' },
+		],
+		advanced: true,
+	}),
 	augment: flag({
 		title: 'More rows from pictures',
 		help: 'Flips and crops of the sample pictures where these alone give too few rows to fit on.',

@@ -5,7 +5,7 @@ import type { Group, Structure } from '../../core/structure/groups.ts';
 import type { Contraction } from '../../core/structure/trace.ts';
 
 /** Features that one layer may have to be looked at as a matrix: its covariance takes the square of this. */
-const MOST_FEATURES = 1700;
+export const MOST_FEATURES = 1700;
 
 /** A layer that sums over channels that may go. */
 export interface Reader {

@@ -1,15 +1,17 @@
-import type { Node } from '../../core/ir/graph.ts';
+import type { Node, Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
 import type { Compute } from '../../core/pass/calibration.ts';
 import type { PassContext } from '../../core/pass/pass.ts';
-import { featureRows, layerOutput, outputRows, readLayer, rowCount, writeLayer } from '../../core/refit/layer.ts';
+import { DepthwiseMoments, depthwiseMap, readDepthwise, writeDepthwise } from '../../core/refit/depthwise.ts';
+import { featureRows, type LayerMatrix, layerOutput, outputRows, readLayer, writeLayer } from '../../core/refit/layer.ts';
 import { addMoments, type Moments, MomentsReducer, RowProducts } from '../../core/refit/moments.ts';
 import { type Affine, biasFor, HeldRows, RidgeTowards } from '../../core/refit/ridge.ts';
-import { openRows, type Phase, pickPositions, planPhases, rowsWanted } from '../../core/refit/rows.ts';
+import { openRows, type Phase, pickPositions, planPhases, type RowSource, rowsWanted } from '../../core/refit/rows.ts';
+import { nodePositions, type ResidualSum, residualSum } from '../../core/refit/targets.ts';
 import { LIVE_BYTES, profileTargets, type Samples } from './learn.ts';
 
 /** Strengths of the regularization that are tried, weakest first. */
-const STRENGTHS = [0.001, 0.004, 0.016, 0.06, 0.25, 1, 4];
+const STRENGTHS = [0.001, 0.004, 0.016, 0.06, 0.25, 1, 4, 16, 64];
 
 /** A layer to fit anew. */
 export interface Refit {
@@ -20,6 +22,8 @@ export interface Refit {
 	/** Output channels of the original that are left; undefined: all. */
 	readonly outputs: readonly number[] | undefined;
 	readonly kernel: readonly number[];
+	/** Each output channel sees one input channel only. */
+	readonly depthwise: boolean;
 }
 
 export interface RefitResult {
@@ -31,9 +35,20 @@ export interface RefitResult {
 	readonly strength?: number;
 }
 
+/** What a layer is fitted to: its own output, or the sum that it goes into. */
+interface Aim {
+	readonly refit: Refit;
+	readonly input: Value;
+	/** In the original. */
+	readonly target: Value;
+	/** In the pruned model. */
+	readonly residual: ResidualSum | undefined;
+}
+
 /**
  * Fits layers of a pruned model to what the original gives, one after another in the model's order: inputs are those that the pruned
- * model, fitted so far, really gives. Regularization is chosen for each layer on held-out rows; a layer that does not gain there stays.
+ * model, fitted so far, really gives. A layer whose output is added to a residual stream is fitted to the stream. Regularization is
+ * chosen for each layer on held-out rows; a layer that does not gain there stays.
  */
 export async function refitLayers(
 	pruned: Model,
@@ -44,13 +59,25 @@ export async function refitLayers(
 ): Promise<RefitResult[]> {
 	const { compute } = context;
 	const results: RefitResult[] = [];
-	if (refits.length === 0) return results;
+	const [places, originalPlaces] = [nodePositions(pruned), nodePositions(original)];
+	const aims = refits.flatMap((refit): Aim[] => {
+		const input = refit.node.input(0);
+		if (!input) return [];
+		const residual = residualSum(refit.node, places);
+		const sum = residual && residualSum(refit.original, originalPlaces);
+		return [{ refit, input, target: sum?.sum ?? layerOutput(refit.original), residual: sum && residual }];
+	});
+	if (aims.length === 0) return results;
 	const products = await RowProducts.create(compute);
 	try {
-		const targets = refits.map((refit) => layerOutput(refit.original));
-		const live = await profileTargets(original, targets, samples, compute);
+		const live = await profileTargets(
+			original,
+			aims.map((aim) => aim.target),
+			samples,
+			compute,
+		);
 		for (const phase of planPhases(live, samples.all.length, LIVE_BYTES)) {
-			await refitPhase(pruned, original, refits, phase, samples, context, products, results);
+			await refitPhase(pruned, original, aims, phase, samples, context, products, results);
 		}
 	} finally {
 		await products.release();
@@ -58,71 +85,142 @@ export async function refitLayers(
 	return results;
 }
 
+/** Rows of one layer in one example: what it reads, and what it should give. */
+type RowVisitor = (x: Float32Array, y: Float32Array, count: number, held: boolean) => void | Promise<void>;
+
 async function refitPhase(
 	pruned: Model,
 	original: Model,
-	refits: readonly Refit[],
+	aims: readonly Aim[],
 	phase: Phase,
 	samples: Samples,
 	context: PassContext & { readonly compute: Compute },
 	products: RowProducts,
 	results: RefitResult[],
 ): Promise<void> {
-	const part = refits.slice(phase.from, phase.to);
+	const { compute, signal } = context;
+	const part = aims.slice(phase.from, phase.to);
 	const chosen = samples.all.slice(0, phase.examples);
-	const staged = {
-		compute: context.compute,
-		calibration: samples.calibration,
-		indices: chosen.map((entry) => entry.index),
-		signal: context.signal,
-	};
-	const inputOf = (refit: Refit) => refit.node.input(0) as NonNullable<ReturnType<Node['input']>>;
+	const staged = { compute, calibration: samples.calibration, indices: chosen.map((entry) => entry.index), signal };
 	const wantedFrom = await openRows(
 		original,
-		part.map((refit) => layerOutput(refit.original)),
+		part.map((aim) => aim.target),
 		staged,
 	);
-	const givenFrom = await openRows(pruned, part.map(inputOf), staged);
-	for (const [i, refit] of part.entries()) {
-		context.signal?.throwIfAborted();
-		context.progress(0.7 + (0.3 * (phase.from + i)) / refits.length, `fitting ${refit.node.label}`);
-		const layer = await readLayer(refit.node, context.signal);
-		if (typeof layer === 'string') continue;
-		const fit = new MomentsReducer(layer.features, layer.outputs, products);
-		const held = new MomentsReducer(layer.features, layer.outputs, products);
-		const each = Math.ceil(rowsWanted(layer.features) / chosen.length);
-		const targets = new Map<number, { data: Float32Array; positions: number[] }>();
-		await wantedFrom.advance(layerOutput(refit.original), (data, dims, example) => {
-			const count =
-				refit.node.op === 'Conv' ? (dims[0] ?? 0) * dims.slice(2).reduce((a, b) => a * b, 1) : dims.slice(0, -1).reduce((a, b) => a * b, 1);
-			const positions = pickPositions(count, each, (phase.from + i) * 7919 + example);
-			const rows = outputRows(refit.node, data, dims, positions);
-			targets.set(example, { data: selectColumns(rows.data, rows.count, refit.outputs), positions });
-		});
-		await givenFrom.advance(inputOf(refit), async (data, dims, example) => {
-			const target = targets.get(example);
-			if (!target) return;
-			const rows = featureRows(refit.node, data, dims, refit.kernel, target.positions);
-			if (rowCount(refit.node, layer.taps, dims, refit.kernel) < target.positions.length) return;
-			await (chosen[example]?.held ? held : fit).add(rows.data, target.data, rows.count);
-		});
-		targets.clear();
-		const [learned, judged] = [await fit.flush(), await held.flush()];
-		if (learned.rows < 8 || judged.rows < 2) continue;
-		const start: Affine = { weights: Float64Array.from(layer.weights), bias: Float64Array.from(layer.bias) };
-		const found = await bestFit(learned, judged, start, layer.hasBias, products);
-		const variance = varianceOf(judged);
-		results.push({
-			node: refit.node,
-			before: found.before / variance,
-			after: found.after / variance,
-			...(found.affine && { strength: found.strength }),
-		});
-		if (found.affine) {
-			writeLayer(refit.node, layer, Float32Array.from(found.affine.weights), Float32Array.from(found.affine.bias), refit.kernel);
-		}
+	const givenFrom = await openRows(
+		pruned,
+		part.flatMap(({ input, residual }) => (residual ? [input, residual.other, residual.sum] : [input])),
+		staged,
+	);
+	for (const [i, aim] of part.entries()) {
+		signal?.throwIfAborted();
+		const { refit } = aim;
+		context.progress(0.7 + (0.28 * (phase.from + i)) / aims.length, `fitting ${refit.node.label}`);
+		const rows = async (features: number, visit: RowVisitor): Promise<void> =>
+			layerRows(
+				aim,
+				Math.ceil(rowsWanted(features) / chosen.length),
+				(phase.from + i) * 7919,
+				{ wantedFrom, givenFrom },
+				(x, y, count, example) => visit(x, y, count, chosen[example]?.held ?? false),
+			);
+		const result = refit.depthwise ? await fitDepthwise(refit, rows, signal) : await fitDense(refit, rows, products, signal);
+		if (result) results.push(result);
 	}
 }
+
+/** Shows the rows of a layer, example by example: features that the pruned model gives, and what is left to explain of the target. */
+async function layerRows(
+	{ refit, input, target, residual }: Aim,
+	each: number,
+	seed: number,
+	{ wantedFrom, givenFrom }: { readonly wantedFrom: RowSource; readonly givenFrom: RowSource },
+	visit: (x: Float32Array, y: Float32Array, count: number, example: number) => void | Promise<void>,
+): Promise<void> {
+	const { node, kernel, outputs } = refit;
+	const wanted = new Map<number, { data: Float32Array; positions: number[] }>();
+	await wantedFrom.advance(target, (data, dims, example) => {
+		const count = node.op === 'Conv' ? (dims[0] ?? 0) * product(dims.slice(2)) : product(dims.slice(0, -1));
+		const positions = pickPositions(count, each, seed + example);
+		const rows = outputRows(node, data, dims, positions);
+		wanted.set(example, { data: selectColumns(rows.data, rows.count, outputs), positions });
+	});
+	if (residual) {
+		await givenFrom.advance(residual.other, (data, dims, example) => {
+			const entry = wanted.get(example);
+			if (!entry) return;
+			const other = outputRows(node, data, dims, entry.positions).data;
+			// Another shape is broadcast there: then the example is left out.
+			if (other.length !== entry.data.length) wanted.delete(example);
+			else for (let k = 0; k < other.length; k++) entry.data[k] = (entry.data[k] as number) - (other[k] as number);
+		});
+	}
+	await givenFrom.advance(input, async (data, dims, example) => {
+		const entry = wanted.get(example);
+		wanted.delete(example);
+		if (!entry) return;
+		const rows = featureRows(node, data, dims, kernel, entry.positions);
+		await visit(rows.data, entry.data, rows.count, example);
+	});
+}
+
+async function fitDense(
+	{ node, kernel }: Refit,
+	rows: (features: number, visit: RowVisitor) => Promise<void>,
+	products: RowProducts,
+	signal: AbortSignal | undefined,
+): Promise<RefitResult | undefined> {
+	const layer: LayerMatrix | string = await readLayer(node, signal);
+	if (typeof layer === 'string') {
+		await rows(1, () => undefined);
+		return undefined;
+	}
+	const fit = new MomentsReducer(layer.features, layer.outputs, products);
+	const held = new MomentsReducer(layer.features, layer.outputs, products);
+	await rows(layer.features, (x, y, count, isHeld) => (isHeld ? held : fit).add(x, y, count));
+	const [learned, judged] = [await fit.flush(), await held.flush()];
+	if (learned.rows < 8 || judged.rows < 2) return undefined;
+	const start: Affine = { weights: Float64Array.from(layer.weights), bias: Float64Array.from(layer.bias) };
+	const found = await bestFit(learned, judged, start, layer.hasBias, products);
+	const variance = varianceOf(judged);
+	if (found.affine) writeLayer(node, layer, Float32Array.from(found.affine.weights), Float32Array.from(found.affine.bias), kernel);
+	return { node, before: found.before / variance, after: found.after / variance, ...(found.affine && { strength: found.strength }) };
+}
+
+async function fitDepthwise(
+	{ node }: Refit,
+	rows: (features: number, visit: RowVisitor) => Promise<void>,
+	signal: AbortSignal | undefined,
+): Promise<RefitResult | undefined> {
+	const layer = await readDepthwise(node, signal);
+	if (!layer) {
+		await rows(1, () => undefined);
+		return undefined;
+	}
+	const [fit, held] = [new DepthwiseMoments(layer), new DepthwiseMoments(layer)];
+	await rows(layer.taps, (x, y, count, isHeld) => (isHeld ? held : fit).add(x, y, count));
+	if (fit.rows < 8 || held.rows < 2) return undefined;
+	const start = depthwiseMap(layer);
+	const total = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0);
+	const variance = Math.max(total(held.variances()), 1e-30);
+	const before = total(held.errors(start));
+	let [after, strength] = [before, undefined as number | undefined];
+	for (const tried of STRENGTHS) {
+		const error = total(held.errors(fit.solve(start, tried)));
+		if (error < after) [after, strength] = [error, tried];
+	}
+	const result = { node, before: before / variance, after: after / variance };
+	if (strength === undefined) return result;
+	fit.join(held);
+	const map = fit.solve(start, strength);
+	const { channels, taps } = layer;
+	const weights = Float32Array.from({ length: channels * taps }, (_, k) => map[Math.floor(k / taps) * (taps + 1) + (k % taps)] as number);
+	const bias = Float32Array.from({ length: channels }, (_, c) => map[c * (taps + 1) + taps] as number);
+	writeDepthwise(node, layer, weights, bias);
+	return { ...result, strength };
+}
+
+const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
 
 /** The strength that is best on held-out rows, then fitted on all rows; no affine map where what was there is best. */
 async function bestFit(

@@ -1,8 +1,14 @@
 import { feedBytes } from '../../core/calibrate/join.ts';
-import type { Model } from '../../core/ir/model.ts';
+import type { Node, Value } from '../../core/ir/graph.ts';
+import { allNodes, type Model } from '../../core/ir/model.ts';
+import { spreadOrder } from '../../core/layerwise/example-runs.ts';
 import type { CalibrationSet } from '../../core/pass/calibration.ts';
+import { constantView } from '../../core/pass/constant-view.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import { pictureInput, remembered, varied } from '../../core/refit/augment.ts';
+import { readDepthwise } from '../../core/refit/depthwise.ts';
+import { readLayer } from '../../core/refit/layer.ts';
+import { valuesBehind } from '../../core/refit/targets.ts';
 import { cutModel, keptIndices, remainingAfter } from '../../core/structure/cut.ts';
 import { findStructure, type Group, type Structure } from '../../core/structure/groups.ts';
 import { budgetOf, solvedCounts, uniformCounts } from './budget.ts';
@@ -10,7 +16,7 @@ import { copyModel } from './copy.ts';
 import { divergenceOf, type Learned, learnGroups, referenceOutputs, type Samples } from './learn.ts';
 import type { PruneOptions } from './options.ts';
 import { probeGroups } from './probe.ts';
-import { type Reader, readersOf } from './readers.ts';
+import { MOST_FEATURES, readersOf } from './readers.ts';
 import { type Refit, type RefitResult, refitLayers } from './recover.ts';
 
 /** Examples with their variations, at most: of small inputs more, since they give few rows each. And the memory that they may take. */
@@ -44,7 +50,11 @@ export function keptNotes(structure: Structure): Note[] {
 	});
 }
 
-/** Divides the sample inputs: every so many is held out. Pictures are varied where the examples are few. */
+/**
+ * Divides the sample inputs. The last part of them is held out, in one piece: where files lie in folders by class these are classes that
+ * were not fitted on, which tells how far a fit carries; where they lie in any order it is as good as any other part (Roberts et al.
+ * 2017 on blocks in cross-validation). Pictures are varied where the examples are few.
+ */
 export async function divide(calibration: CalibrationSet, options: PruneOptions, signal?: AbortSignal): Promise<Samples> {
 	const base = calibration.n;
 	const first = base > 0 ? await calibration.example(0, signal) : undefined;
@@ -53,16 +63,21 @@ export async function divide(calibration: CalibrationSet, options: PruneOptions,
 	const examples = bytes <= SMALL_BYTES ? MOST_EXAMPLES.small : MOST_EXAMPLES.large;
 	const most = Math.max(base, Math.min(examples, Math.floor(INPUT_BYTES / bytes)));
 	const variations = varies ? Math.max(1, Math.min(16, Math.ceil(most / base))) : 1;
-	const stride = Math.max(2, Math.round(1 / options.heldOut));
-	const isHeld = (index: number): boolean => index % stride === stride - 1 || (base < stride && index === base - 1);
+	const heldCount = Math.min(base - 1, Math.max(1, Math.round(base * options.heldOut)));
 	const indices = Array.from({ length: base }, (_, i) => i);
-	const all = Array.from({ length: base * variations }, (_, index) => ({ index, held: isHeld(index % base) }));
-	return {
-		calibration: remembered(varied(calibration, variations)),
-		fit: indices.filter((index) => !isHeld(index)),
-		held: indices.filter(isHeld),
-		all: all.slice(0, most),
-	};
+	const fit = indices.slice(0, base - heldCount);
+	const held = indices.slice(base - heldCount);
+	const order = mixedOrder(fit, held);
+	const all = Array.from({ length: variations }, (_, k) => order.map((i) => ({ index: i + k * base, held: i >= fit.length }))).flat();
+	return { calibration: varied(remembered(calibration), variations), fit, held, all: all.slice(0, most) };
+}
+
+/** All indices, so that any beginning holds both parts in their shares and is spread over each. */
+function mixedOrder(fit: readonly number[], held: readonly number[]): number[] {
+	const parts = [fit, held].flatMap((part) =>
+		spreadOrder(part.length).map((at, i) => ({ index: part[at] as number, place: (i + 0.5) / part.length })),
+	);
+	return parts.sort((a, b) => a.place - b.place || a.index - b.index).map(({ index }) => index);
 }
 
 export async function run(model: Model, options: PruneOptions, context: PassContext): Promise<PassResult> {
@@ -102,7 +117,7 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 	// Told before cutting: what is stored shrinks then.
 	const estimate = structure.estimate(countsByGroup(structure, learned, counts));
 	const original = copyModel(model);
-	const refits = refitsFor(structure, readers, gone, original.nodes);
+	const refits = options.refit ? await refitsFor(model, structure, gone, original.nodes, options) : [];
 	const cut = cutModel(structure.trace, gone);
 	const unfitted = copyModel(model).model;
 	let fitted: readonly RefitResult[] = [];
@@ -145,21 +160,33 @@ function countsByGroup(structure: Structure, learned: readonly Learned[], counts
 	return gone;
 }
 
-/** Layers that read something that goes, with what stays of their outputs. Told before cutting. */
-function refitsFor(
+/** Layers that something reaches that differs once the classes go, with what stays of their outputs. Told before cutting. */
+async function refitsFor(
+	model: Model,
 	structure: Structure,
-	readers: readonly Reader[],
 	gone: ReadonlySet<number>,
-	originals: ReadonlyMap<Reader['node'], Reader['node']>,
-): Refit[] {
-	const remaining = remainingAfter(structure.trace, gone);
-	return readers.flatMap((reader): Refit[] => {
-		const original = originals.get(reader.node);
-		if (!reader.layer || !original || remaining.kept(reader.contraction.labels) === reader.contraction.labels.length) return [];
-		const axes = structure.trace.axes.get(reader.node.output());
-		const labels = axes?.[reader.node.op === 'Conv' ? 1 : axes.length - 1];
-		return [{ node: reader.node, original, outputs: keptIndices(labels, remaining), kernel: reader.kernel }];
-	});
+	originals: ReadonlyMap<Node, Node>,
+	options: PruneOptions,
+): Promise<Refit[]> {
+	const { trace } = structure;
+	const remaining = remainingAfter(trace, gone);
+	const shrinks = (value: Value): boolean => trace.axes.get(value)?.some((labels) => keptIndices(labels, remaining) !== undefined) ?? false;
+	const behind = valuesBehind(model, shrinks);
+	const refits: Refit[] = [];
+	for (const node of allNodes(model)) {
+		const original = originals.get(node);
+		const input = node.input(0);
+		if (!original || !input || !behind.has(input)) continue;
+		if (options.recover === 'readers' && !shrinks(input)) continue;
+		const depthwise = await readDepthwise(node);
+		const layer = depthwise ?? (await readLayer(node));
+		if (typeof layer === 'string' || ('features' in layer && layer.features > MOST_FEATURES)) continue;
+		const axes = trace.axes.get(node.output());
+		const outputs = keptIndices(axes?.[node.op === 'Conv' ? 1 : axes.length - 1], remaining);
+		const dims = node.op === 'Conv' ? ((await constantView(node.input(1)))?.tensor.dims ?? []) : [];
+		refits.push({ node, original, outputs, kernel: dims.slice(2), depthwise: depthwise !== undefined });
+	}
+	return refits;
 }
 
 /** Gives the fitted layers the weights back that they had after cutting. */
