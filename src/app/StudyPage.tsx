@@ -67,7 +67,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	const selected: VariantId = state.selected ?? 'original';
 	const busy = state.jobs.some((job) => job.state === 'running' || job.state === 'queued');
 	// With nothing to look at yet, the next step stands where the chart will be.
-	const fresh = !busy && !readOnly && study.variants.every((variant) => variant.id === 'original');
+	const fresh = !readOnly && study.variants.every((variant) => variant.id === 'original');
 
 	const copyText = useCallback(
 		(text: string, what: string) => {

@@ -23,6 +23,13 @@ describe('plan', () => {
 		expect(ids({}, { original: true })).toEqual(['evaluate:original', 'benchmark:wasm×1:original', 'benchmark:webgpu:original']);
 	});
 
+	it('evaluates the original at once on labelled examples of a person, and times nothing yet', () => {
+		const labelled = { ...dataset, kind: 'arrays', labelled: true } as const;
+		expect(ids({ dataset: labelled })).toEqual(['evaluate:original']);
+		expect(ids({ dataset: { ...labelled, kind: 'sample' } })).toEqual([]);
+		expect(ids({ dataset: { ...labelled, labelled: false } })).toEqual([]);
+	});
+
 	it('writes all first, then evaluates, then measures each target once', () => {
 		const variants = [testVariant('original', 100), testVariant(a, 50, { file: a }), testVariant(b, 50)];
 		expect(ids({ variants })).toEqual([

@@ -32,13 +32,16 @@ export function plan(study: Study, options: PlanOptions): readonly Task[] {
 	// A variant that is still to be written will be measured too: its later steps are planned once it is there.
 	const ready = study.variants.filter((variant) => !variant.failure && (variant.id === 'original' || variant.file !== undefined));
 	// The original alone waits: its figures come with those of the first variant, in the same rounds.
-	if (!options.original && ready.every((variant) => variant.id === 'original')) return tasks;
 	const { dataset } = study;
+	const alone = !options.original && ready.every((variant) => variant.id === 'original');
+	// What the original gets right tells at once whether a person's data is read as it should be.
+	const telling = dataset?.labelled === true && dataset.kind !== 'sample';
+	if (alone && !telling) return tasks;
 	if (dataset) {
 		const evaluated = new Set(study.evaluations.filter((entry) => entry.dataset === dataset.hash).map((entry) => entry.variant));
 		for (const { id } of ready) if (!evaluated.has(id)) tasks.push({ kind: 'evaluate', variant: id });
 	}
-	for (const target of dataset ? options.targets : []) {
+	for (const target of dataset && !alone ? options.targets : []) {
 		const key = targetKey(target);
 		const measured = new Set(study.runs.filter((run) => targetKey(run.target) === key).map((run) => run.variant));
 		for (const variants of batches(
