@@ -2,6 +2,17 @@ import { choice, flag, names, number, type OptionsOf, options } from '../../core
 import { defaultOperators } from './operators.ts';
 
 export const schema = options({
+	format: choice({
+		title: 'Format',
+		help: 'QDQ: pairs that runtimes fuse, taken everywhere. QOperator: the integer operators themselves (QLinearConv and its kin). Integer products: ConvInteger and MatMulInteger with float results, the fastest for convolutions on WASM and the most accurate.',
+		default: 'qdq',
+		choices: [
+			{ value: 'qdq', label: 'QDQ' },
+			{ value: 'qoperator', label: 'QOperator' },
+			{ value: 'integer', label: 'Integer products' },
+		],
+		onnxruntime: 'quant_format',
+	}),
 	calibrateMethod: choice({
 		title: 'Range method',
 		help: 'How the range of an activation follows from the sample inputs.',
@@ -132,6 +143,11 @@ export const schema = options({
 		help: 'Operators that compute on integers. Operators that only move or select values follow their neighbours.',
 		default: defaultOperators,
 		onnxruntime: 'op_types_to_quantize',
+	}),
+	nodesToQuantize: names({
+		title: 'Nodes to quantize',
+		help: 'Names of nodes with weights that are treated. Empty: all.',
+		onnxruntime: 'nodes_to_quantize',
 	}),
 	nodesToExclude: names({
 		title: 'Nodes to keep in fp32',

@@ -77,7 +77,7 @@ class Planner {
 		const graphs = [...graphsWithin(this.#model.graph)];
 		for (const graph of graphs) {
 			for (const node of graph.nodes()) {
-				const trait = node.domain === '' ? traits.get(node.op) : undefined;
+				const trait = node.domain === '' ? traitOf(node.op, this.#options) : undefined;
 				if (!trait) continue;
 				if (trait.treatment === 'move') this.#considerMove(node, trait);
 				else if (chosen.has(node.op)) await this.#consider(node, trait);
@@ -85,7 +85,8 @@ class Planner {
 		}
 		this.#keepSharedWeights();
 		for (const graph of graphs) await this.#valuesOf(graph);
-		this.#follow(graphs);
+		// Integer products give floats: there is nothing between codes.
+		if (this.#options.format !== 'integer') this.#follow(graphs);
 		return {
 			nodes: [...this.#planned.values()],
 			values: this.#values,
@@ -106,6 +107,8 @@ class Planner {
 
 	async #consider(node: Node, trait: OperatorTrait): Promise<void> {
 		const options = this.#options;
+		const { nodesToQuantize } = options;
+		if (trait.treatment === 'weighted' && nodesToQuantize.length > 0 && !nodesToQuantize.includes(node.label)) return;
 		const slots = trait.slots(node).filter((slot) => node.input(slot) !== null);
 		if (!slots.every((slot) => this.#isFloat(node.input(slot)))) {
 			// Integer arithmetic (shapes, indices) is no business of this pass.
@@ -116,7 +119,7 @@ class Planner {
 			return;
 		}
 		if (trait.treatment === 'weighted') this.#eligible += 1;
-		if (options.nodesToExclude.includes(node.name)) return this.#skip(node, 'excluded by name');
+		if (options.nodesToExclude.includes(node.label)) return this.#skip(node, 'excluded by name');
 		const refusal = trait.refuse?.(node, this.#model.opset);
 		if (refusal) return this.#skip(node, refusal);
 		const constants: { slot: number; view: ConstantView }[] = [];
@@ -132,8 +135,9 @@ class Planner {
 		if (trait.weight && !weight) {
 			if (!activations.includes(trait.weight.slot)) return;
 			if (node.op === 'Conv' || node.op === 'ConvTranspose') return this.#skip(node, 'its weight is computed while the model runs');
+			if (options.format === 'integer') return this.#skip(node, 'both operands are computed; integer products take stored weights');
 		}
-		const weightOnly = options.nodesWeightOnly.includes(node.name);
+		const weightOnly = options.nodesWeightOnly.includes(node.label);
 		if (weightOnly && !weight) return this.#skip(node, 'excluded by name');
 		const planned = { node, trait, weight, activations: weightOnly ? [] : activations, constants: weightOnly ? [] : constants };
 		if (trait.treatment === 'weighted') this.#planned.set(node, planned);
@@ -141,7 +145,7 @@ class Planner {
 	}
 
 	#considerMove(node: Node, trait: OperatorTrait): void {
-		if (!this.#isFloat(node.input(0)) || this.#options.nodesToExclude.includes(node.name)) return;
+		if (!this.#isFloat(node.input(0)) || this.#options.nodesToExclude.includes(node.label)) return;
 		if (trait.refuse?.(node, this.#model.opset)) return;
 		this.#followers.set(node, { node, trait, weight: undefined, activations: [0], constants: [] });
 	}
@@ -192,7 +196,11 @@ class Planner {
 		for (const node of graph.nodes()) {
 			const planned = this.#planned.get(node);
 			if (!planned || planned.activations.length === 0) continue;
-			for (const slot of planned.activations) this.#read(node, slot);
+			for (const slot of planned.activations) {
+				const value = node.input(slot);
+				const behind = this.#options.format === 'integer' && value ? await this.#absorbedBy(value) : undefined;
+				this.#read(node, slot, behind);
+			}
 			if (planned.trait.floatOutput) continue;
 			const output = node.output();
 			const absorbed = this.#options.symmetricActivations ? undefined : await this.#absorbed(output);
@@ -216,9 +224,17 @@ class Planner {
 		return producer?.domain === '' ? traits.get(producer.op)?.outputRange : undefined;
 	}
 
-	#read(node: Node, slot: number): void {
+	#read(node: Node, slot: number, absorbs?: QuantizedValue['absorbs']): void {
 		const value = node.input(slot);
-		if (value) this.#entry(value).readers.push({ node, slot });
+		if (value) this.#entry(value, absorbs).readers.push({ node, slot });
+	}
+
+	/** The Relu or Clip that makes a value which only planned nodes read: its codes saturate where it does. */
+	async #absorbedBy(value: Value): Promise<QuantizedValue['absorbs']> {
+		const { producer } = value;
+		if (!producer || this.#options.symmetricActivations || value.isGraphOutput) return undefined;
+		if (![...value.uses].every(({ node, index }) => this.#planned.get(node)?.activations.includes(index))) return undefined;
+		return this.#bounds(producer, 0, value.graph);
 	}
 
 	/** The Relu or Clip that alone reads a value, with constant bounds around 0. */
@@ -226,9 +242,12 @@ class Planner {
 		if (output.uses.size !== 1 || output.isGraphOutput) return undefined;
 		const [use] = output.uses;
 		if (!use) return undefined;
-		const { node, index } = use;
-		if (node.domain !== '' || !ABSORBED.has(node.op) || index !== 0 || node.graph !== output.graph) return undefined;
-		if (this.#options.nodesToExclude.includes(node.name)) return undefined;
+		return this.#bounds(use.node, use.index, output.graph);
+	}
+
+	async #bounds(node: Node, index: number, graph: Graph): Promise<QuantizedValue['absorbs']> {
+		if (node.domain !== '' || !ABSORBED.has(node.op) || index !== 0 || node.graph !== graph) return undefined;
+		if (this.#options.nodesToExclude.includes(node.label)) return undefined;
 		if (node.op === 'Relu') return { node, low: 0, high: Number.POSITIVE_INFINITY };
 		const low = await this.#bound(node, 1, 'min', Number.NEGATIVE_INFINITY);
 		const high = await this.#bound(node, 2, 'max', Number.POSITIVE_INFINITY);
@@ -274,6 +293,13 @@ class Planner {
 	#reshare(old: Value, share: Value): void {
 		for (const entry of this.#values.values()) if (entry.share === old) entry.share = share;
 	}
+}
+
+/** Integer products of convolutions give floats, as those of MatMul do in any format. */
+function traitOf(op: string, options: Options): OperatorTrait | undefined {
+	const trait = traits.get(op);
+	if (options.format !== 'integer') return trait;
+	return op === 'Conv' || op === 'MatMul' || op === 'Gemm' ? trait && { ...trait, floatOutput: true } : undefined;
 }
 
 const DEEPEST = 64;

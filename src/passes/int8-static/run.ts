@@ -10,6 +10,7 @@ import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import { answersOf, lossOf } from './accuracy.ts';
 import { activationParams, activationType, scalesForBias } from './codes.ts';
 import { correctBiases } from './correct-bias.ts';
+import { toIntegerProducts } from './integer-products.ts';
 import type { Options } from './options.ts';
 import { type Plan, type PlannedNode, planModel } from './plan.ts';
 import { observeModel } from './ranges.ts';
@@ -22,7 +23,8 @@ const firstStepDb = 16;
 const stepDb = 5;
 const lastStepDb = 60;
 
-export async function run(model: Model, options: Options, context: PassContext): Promise<PassResult> {
+export async function run(model: Model, given: Options, context: PassContext): Promise<PassResult> {
+	const options = formatted(given);
 	const notes: Note[] = [];
 	let plan = await planModel(model, options);
 	if (plan.nodes.length === 0) return { changed: 0, eligible: plan.eligible, bytesTouched: 0, unit, notes: plan.notes };
@@ -136,8 +138,14 @@ export async function run(model: Model, options: Options, context: PassContext):
 	notes.push(...corrections);
 	writer.finish();
 	for (const pair of kept) absorb(pair);
+	if (options.format === 'integer') notes.push(...(await toIntegerProducts(model, treated)));
 	const changed = treated.filter(({ trait }) => trait.treatment === 'weighted').length;
 	return { changed, eligible: plan.eligible, bytesTouched, unit, notes: [...notes, ...plan.notes] };
+}
+
+/** Options that a format decides: integer products take uint8 inputs and add biases as floats. */
+function formatted(options: Options): Options {
+	return options.format === 'integer' ? { ...options, activationType: 'uint8', biasType: 'float32', weightType: 'int8' } : options;
 }
 
 /** Nodes whose values all have ranges; of the others the weights alone become codes. */
