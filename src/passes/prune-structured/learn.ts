@@ -1,13 +1,12 @@
 import type { Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
-import type { TensorData } from '../../core/ir/tensor-data.ts';
-import type { CalibrationSet, Compute } from '../../core/pass/calibration.ts';
+import type { Compute } from '../../core/pass/calibration.ts';
 import type { PassContext } from '../../core/pass/pass.ts';
-import { divergence, type OutputKind, outputKinds, outputVariances } from '../../core/refit/divergence.ts';
 import { featureRows, rowCount } from '../../core/refit/layer.ts';
 import { type Moments, MomentsReducer, RowProducts } from '../../core/refit/moments.ts';
 import { centred } from '../../core/refit/ridge.ts';
 import { openRows, type Phase, pickPositions, planPhases, rowsWanted } from '../../core/refit/rows.ts';
+import type { Samples } from '../../core/refit/samples.ts';
 import type { Group, Structure } from '../../core/structure/groups.ts';
 import { type ErrorPoint, removalOrder, type SurgeonLayer } from '../../core/structure/surgeon.ts';
 import type { PruneOptions } from './options.ts';
@@ -23,16 +22,6 @@ const PROBES = { cheap: [1 / 8, 1 / 4, 1 / 2], dear: [1 / 4] };
 /** Multiply-accumulates of the trials of one share beyond which one share must do. */
 const CHEAP_MACS = 5e9;
 
-/** Sample inputs, divided into those fitted on and those held out. */
-export interface Samples {
-	readonly calibration: CalibrationSet;
-	/** Indices of the base examples; variations of example i are at i + k n. */
-	readonly fit: readonly number[];
-	readonly held: readonly number[];
-	/** All examples with variations, fitted and held-out ones mixed, so that any beginning holds both. */
-	readonly all: readonly { readonly index: number; readonly held: boolean }[];
-}
-
 /** What is known of a group after looking at sample inputs. */
 export interface Learned {
 	readonly group: Group;
@@ -42,48 +31,6 @@ export interface Learned {
 	readonly curve: readonly ErrorPoint[];
 	/** What taking out so many units does to the outputs, ascending. */
 	readonly probes: { readonly removed: number; readonly divergence: number }[];
-}
-
-export interface Reference {
-	readonly kinds: ReadonlyMap<string, OutputKind>;
-	readonly variances: ReadonlyMap<string, number>;
-	readonly outputs: readonly Readonly<Record<string, TensorData>>[];
-}
-
-/** The original's outputs on the held-out examples. */
-export async function referenceOutputs(model: Model, samples: Samples, compute: Compute, signal?: AbortSignal): Promise<Reference> {
-	const outputs = await outputsOf(model, samples, compute, signal);
-	const kinds = outputKinds(model, outputs[0] ?? {});
-	return { kinds, variances: outputVariances(kinds, outputs), outputs };
-}
-
-async function outputsOf(model: Model, { calibration, held }: Samples, compute: Compute, signal?: AbortSignal) {
-	const session = await compute.load(model, { graphOptimization: 'all' });
-	const outputs: Record<string, TensorData>[] = [];
-	try {
-		for (const index of held) {
-			signal?.throwIfAborted();
-			outputs.push(await session.run((await calibration.example(index, signal)).feeds));
-		}
-	} finally {
-		await session.release();
-	}
-	return outputs;
-}
-
-/** Mean divergence of a model's outputs from the reference on the held-out examples. */
-export async function divergenceOf(
-	model: Model,
-	reference: Reference,
-	samples: Samples,
-	compute: Compute,
-	signal?: AbortSignal,
-): Promise<number> {
-	const outputs = await outputsOf(model, samples, compute, signal);
-	let total = 0;
-	for (const [i, variant] of outputs.entries())
-		total += divergence(reference.kinds, reference.variances, reference.outputs[i] ?? {}, variant);
-	return total / Math.max(1, outputs.length);
 }
 
 /** Bytes that stay at each target for one example. */

@@ -6,11 +6,13 @@ import type { TensorData } from '../../core/ir/tensor-data.ts';
 import { tensorType } from '../../core/ir/type.ts';
 import type { Compute } from '../../core/pass/calibration.ts';
 import type { PassContext } from '../../core/pass/pass.ts';
+import { copyModel } from '../../core/refit/copy.ts';
 import { divergence } from '../../core/refit/divergence.ts';
 import { writeLayer } from '../../core/refit/layer.ts';
+import { divergenceOf, type Reference } from '../../core/refit/reference.ts';
+import type { Samples } from '../../core/refit/samples.ts';
 import type { ErrorPoint } from '../../core/structure/surgeon.ts';
-import { copyModel } from './copy.ts';
-import { divergenceOf, type Learned, type Reference, type Samples } from './learn.ts';
+import type { Learned } from './learn.ts';
 import type { Reader } from './readers.ts';
 
 /**

@@ -3,15 +3,14 @@ import type { Model } from '../../core/ir/model.ts';
 import type { Compute } from '../../core/pass/calibration.ts';
 import type { PassContext } from '../../core/pass/pass.ts';
 import { DepthwiseMoments, depthwiseMap, readDepthwise, writeDepthwise } from '../../core/refit/depthwise.ts';
+import { bestFit, STRENGTHS, varianceOf } from '../../core/refit/fit.ts';
 import { featureRows, type LayerMatrix, layerOutput, outputRows, readLayer, writeLayer } from '../../core/refit/layer.ts';
-import { addMoments, type Moments, MomentsReducer, RowProducts } from '../../core/refit/moments.ts';
-import { type Affine, biasFor, HeldRows, RidgeTowards } from '../../core/refit/ridge.ts';
+import { MomentsReducer, RowProducts } from '../../core/refit/moments.ts';
+import type { Affine } from '../../core/refit/ridge.ts';
 import { openRows, type Phase, pickPositions, planPhases, type RowSource, rowsWanted } from '../../core/refit/rows.ts';
+import type { Samples } from '../../core/refit/samples.ts';
 import { nodePositions, type ResidualSum, residualSum } from '../../core/refit/targets.ts';
-import { LIVE_BYTES, profileTargets, type Samples } from './learn.ts';
-
-/** Strengths of the regularization that are tried, weakest first. */
-const STRENGTHS = [0.001, 0.004, 0.016, 0.06, 0.25, 1, 4, 16, 64];
+import { LIVE_BYTES, profileTargets } from './learn.ts';
 
 /** A layer to fit anew. */
 export interface Refit {
@@ -221,57 +220,6 @@ async function fitDepthwise(
 }
 
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
-
-/** The strength that is best on held-out rows, then fitted on all rows; no affine map where what was there is best. */
-async function bestFit(
-	fit: Moments,
-	held: Moments,
-	start: Affine,
-	withBias: boolean,
-	products: RowProducts,
-): Promise<{ before: number; after: number; strength: number; affine?: Affine }> {
-	const judge = new HeldRows(held, start, products);
-	const before = await judge.before();
-	let [after, strength] = [before, 0];
-	if (withBias) {
-		const shifted = await judge.error({ weights: start.weights, bias: biasFor(fit, start.weights) });
-		if (shifted < after) [after, strength] = [shifted, Number.POSITIVE_INFINITY];
-	}
-	const ridge = await RidgeTowards.prepare(fit, start.weights, withBias, products);
-	const tried = new Map<number, number>();
-	const errorAt = async (step: number): Promise<number> => {
-		const known = tried.get(step);
-		const value = STRENGTHS[step];
-		if (known !== undefined || value === undefined) return known ?? Number.POSITIVE_INFINITY;
-		const affine = ridge.solve(value);
-		const error = affine ? await judge.error(withBias ? affine : { weights: affine.weights, bias: start.bias }) : Number.POSITIVE_INFINITY;
-		tried.set(step, error);
-		if (error < after) [after, strength] = [error, value];
-		return error;
-	};
-	// Downhill from the middle: the error over the strength has one valley.
-	let at = STRENGTHS.length >> 1;
-	for (;;) {
-		const here = await errorAt(at);
-		if ((await errorAt(at + 1)) < here) at += 1;
-		else if ((await errorAt(at - 1)) < here) at -= 1;
-		else break;
-	}
-	if (strength === 0) return { before, after, strength };
-	const all = addMoments(fit, held);
-	if (strength === Number.POSITIVE_INFINITY) {
-		return { before, after, strength, affine: { weights: start.weights, bias: biasFor(all, start.weights) } };
-	}
-	const affine = (await RidgeTowards.prepare(all, start.weights, withBias, products)).solve(strength);
-	return affine ? { before, after, strength, affine } : { before, after: before, strength: 0 };
-}
-
-/** Mean over rows of the variance of the outputs. */
-function varianceOf(moments: Moments): number {
-	let square = 0;
-	for (const sum of moments.y) square += (sum * sum) / Math.max(1, moments.rows);
-	return Math.max((moments.yy - square) / Math.max(1, moments.rows), 1e-30);
-}
 
 function selectColumns(data: Float32Array, rows: number, columns: readonly number[] | undefined): Float32Array {
 	if (!columns) return data;

@@ -1,28 +1,21 @@
-import { feedBytes } from '../../core/calibrate/join.ts';
 import type { Node, Value } from '../../core/ir/graph.ts';
 import { allNodes, type Model } from '../../core/ir/model.ts';
-import { spreadOrder } from '../../core/layerwise/example-runs.ts';
-import type { CalibrationSet } from '../../core/pass/calibration.ts';
 import { constantView } from '../../core/pass/constant-view.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
-import { pictureInput, remembered, varied } from '../../core/refit/augment.ts';
+import { copyModel } from '../../core/refit/copy.ts';
 import { readDepthwise } from '../../core/refit/depthwise.ts';
 import { readLayer } from '../../core/refit/layer.ts';
+import { divergenceOf, referenceOutputs } from '../../core/refit/reference.ts';
+import { divideSamples } from '../../core/refit/samples.ts';
 import { valuesBehind } from '../../core/refit/targets.ts';
 import { cutModel, keptIndices, remainingAfter } from '../../core/structure/cut.ts';
 import { findStructure, type Group, type Structure } from '../../core/structure/groups.ts';
 import { budgetOf, solvedCounts, uniformCounts } from './budget.ts';
-import { copyModel } from './copy.ts';
-import { divergenceOf, type Learned, learnGroups, referenceOutputs, type Samples } from './learn.ts';
+import { type Learned, learnGroups } from './learn.ts';
 import type { PruneOptions } from './options.ts';
 import { probeGroups } from './probe.ts';
 import { MOST_FEATURES, readersOf } from './readers.ts';
 import { type Refit, type RefitResult, refitLayers } from './recover.ts';
-
-/** Examples with their variations, at most: of small inputs more, since they give few rows each. And the memory that they may take. */
-const MOST_EXAMPLES = { small: 1500, large: 220 };
-const SMALL_BYTES = 20_000;
-const INPUT_BYTES = 120_000_000;
 
 /** Groups that the options let be cut. */
 export function eligibleGroups(structure: Structure, options: PruneOptions): Group[] {
@@ -50,36 +43,6 @@ export function keptNotes(structure: Structure): Note[] {
 	});
 }
 
-/**
- * Divides the sample inputs. The last part of them is held out, in one piece: where files lie in folders by class these are classes that
- * were not fitted on, which tells how far a fit carries; where they lie in any order it is as good as any other part (Roberts et al.
- * 2017 on blocks in cross-validation). Pictures are varied where the examples are few.
- */
-export async function divide(calibration: CalibrationSet, options: PruneOptions, signal?: AbortSignal): Promise<Samples> {
-	const base = calibration.n;
-	const first = base > 0 ? await calibration.example(0, signal) : undefined;
-	const varies = options.augment && first !== undefined && pictureInput(first.feeds) !== undefined;
-	const bytes = Math.max(1, feedBytes(first?.feeds ?? {}));
-	const examples = bytes <= SMALL_BYTES ? MOST_EXAMPLES.small : MOST_EXAMPLES.large;
-	const most = Math.max(base, Math.min(examples, Math.floor(INPUT_BYTES / bytes)));
-	const variations = varies ? Math.max(1, Math.min(16, Math.ceil(most / base))) : 1;
-	const heldCount = Math.min(base - 1, Math.max(1, Math.round(base * options.heldOut)));
-	const indices = Array.from({ length: base }, (_, i) => i);
-	const fit = indices.slice(0, base - heldCount);
-	const held = indices.slice(base - heldCount);
-	const order = mixedOrder(fit, held);
-	const all = Array.from({ length: variations }, (_, k) => order.map((i) => ({ index: i + k * base, held: i >= fit.length }))).flat();
-	return { calibration: varied(remembered(calibration), variations), fit, held, all: all.slice(0, most) };
-}
-
-/** All indices, so that any beginning holds both parts in their shares and is spread over each. */
-function mixedOrder(fit: readonly number[], held: readonly number[]): number[] {
-	const parts = [fit, held].flatMap((part) =>
-		spreadOrder(part.length).map((at, i) => ({ index: part[at] as number, place: (i + 0.5) / part.length })),
-	);
-	return parts.sort((a, b) => a.place - b.place || a.index - b.index).map(({ index }) => index);
-}
-
 export async function run(model: Model, options: PruneOptions, context: PassContext): Promise<PassResult> {
 	const { compute, calibration, signal } = context;
 	if (!compute || !calibration) throw new Error('a runtime and sample inputs are needed');
@@ -92,7 +55,7 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 	if (calibration.synthetic)
 		notes.push({ level: 'warn', reason: 'the sample inputs are made up: what is cut and fitted on them may not suit real ones' });
 	context.progress(0.02, `${groups.length} groups of channels that can go`);
-	const samples = await divide(calibration, options, signal);
+	const samples = await divideSamples(calibration, options, signal);
 	const readers = await readersOf(structure, groups, signal);
 	for (const reader of readers) {
 		if (!reader.layer) notes.push({ level: 'skip', node: reader.node.label, reason: `it is not fitted anew: ${reader.reason}` });

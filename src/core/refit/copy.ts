@@ -1,7 +1,7 @@
-import { extractModel } from '../../core/calibrate/extract.ts';
-import type { Graph, Node } from '../../core/ir/graph.ts';
-import type { Model } from '../../core/ir/model.ts';
-import { tensorType } from '../../core/ir/type.ts';
+import { extractModel } from '../calibrate/extract.ts';
+import type { Graph, Node } from '../ir/graph.ts';
+import type { Model } from '../ir/model.ts';
+import { tensorType } from '../ir/type.ts';
 
 /** A model that shares its stored tensors with another, and the nodes that stand for the other's. */
 export interface Copy {
