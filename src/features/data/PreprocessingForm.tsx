@@ -35,7 +35,9 @@ export function PreprocessingForm({ dataset, current }: PreprocessingFormProps) 
 					? 'As you chose it.'
 					: evidence
 						? 'Found by trying the conventions in use on labelled examples.'
-						: 'Assumed from the shape of the input: without labels nothing tells whether it is right. Check it.'}
+						: dataset.labelled
+							? 'Assumed from the shape of the input: the original answers too few labelled examples right to tell the conventions apart. Check it.'
+							: 'Assumed from the shape of the input: without labels nothing tells whether it is right. Check it.'}
 			</p>
 			{evidence && (
 				<details>
@@ -83,7 +85,7 @@ export function PreprocessingForm({ dataset, current }: PreprocessingFormProps) 
 			)}
 			<Previews n={dataset.n} as={edited ?? current} />
 			<div className="data-fields">
-				<label className="data-field">
+				<label className="data-field wide">
 					<span>Numbers</span>
 					<select
 						value={name ?? ''}
@@ -128,7 +130,7 @@ export function PreprocessingForm({ dataset, current }: PreprocessingFormProps) 
 						/>
 					</label>
 				))}
-				<label className="data-field">
+				<label className="data-field wide">
 					<span>Resize</span>
 					<select
 						value={draft.resize.mode}
