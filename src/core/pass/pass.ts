@@ -3,6 +3,7 @@ import type { SeededRandom } from '../numeric/random.ts';
 import type { CalibrationSet, Compute } from './calibration.ts';
 import type { OptionsOf, OptionsSchema } from './options.ts';
 import type { Probe } from './probe.ts';
+import type { ReportEntry } from './report.ts';
 import type { RecipeStep } from './recipe.ts';
 
 /** Something a pass says about one place of the model, or about the model as a whole. */
@@ -34,6 +35,8 @@ export interface PassReport {
 	/** Share of the model's stored bytes that it touched, 0..1. */
 	readonly coverage: number;
 	readonly notes: readonly Note[];
+	/** Figures behind the notes, for passes that give them. */
+	readonly entries?: readonly ReportEntry[];
 	readonly durationMs: number;
 	/** Steps that a searching pass found and ran: put in its place they give the same without searching. */
 	readonly found?: readonly RecipeStep[];
@@ -48,6 +51,7 @@ export interface PassResult {
 	/** Noun for what was changed, e.g. "weights". */
 	readonly unit: string;
 	readonly notes: readonly Note[];
+	readonly entries?: readonly ReportEntry[];
 	/** Said instead of the pipeline's own sentence. */
 	readonly headline?: string;
 	/** Steps of other passes that it chose and ran with `PassContext.apply`. */

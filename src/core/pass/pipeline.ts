@@ -130,6 +130,7 @@ export async function runRecipe(
 			bytesAfter: storedBytes(model),
 			coverage,
 			notes: result.notes,
+			...(result.entries && { entries: result.entries }),
 			durationMs: performance.now() - began,
 			...(result.found && { found: result.found }),
 		});
