@@ -34,6 +34,8 @@ export interface WeightForm {
 	readonly halfScales: boolean;
 	/** Nodes whose weights stay as they are. */
 	readonly nodesToExclude: readonly string[];
+	/** Weights that these nodes read, and no others. Absent or empty: all. */
+	readonly nodesToQuantize?: readonly string[];
 	/** Elements that a weight must have at least. */
 	readonly minElements: number;
 }
@@ -107,15 +109,19 @@ export function* storedWeights(model: Model, options: WeightForm): IterableItera
 	for (const graph of graphsWithin(model.graph)) {
 		for (const value of graph.initializers) {
 			const tensor = storedTensor(value);
-			if (tensor && isWeight(tensor, options)) yield { value, tensor };
+			if (tensor && isWeight(tensor, options) && isAskedFor(value, options)) yield { value, tensor };
 		}
 		for (const node of graph.nodes()) {
 			if (node.op !== 'Constant' || node.domain !== '') continue;
 			const value = node.outputs[0];
 			const tensor = value ? storedTensor(value) : undefined;
-			if (value && tensor && isWeight(tensor, options)) yield { value, tensor };
+			if (value && tensor && isWeight(tensor, options) && isAskedFor(value, options)) yield { value, tensor };
 		}
 	}
+}
+
+function isAskedFor(value: Value, { nodesToQuantize }: WeightForm): boolean {
+	return !nodesToQuantize?.length || readersOf(value).some(({ node }) => nodesToQuantize.includes(node.label));
 }
 
 function isWeight(tensor: TensorRef, options: WeightForm): boolean {
@@ -146,7 +152,7 @@ function obstacle(value: Value, tensor: TensorRef, options: WeightForm): string 
 	const readers = readersOf(value);
 	if (readers.length === 0) return 'nothing reads it';
 	if (reachesOutput(value)) return 'it is an output of the model';
-	const excluded = readers.find(({ node }) => options.nodesToExclude.includes(node.name));
+	const excluded = readers.find(({ node }) => options.nodesToExclude.includes(node.label));
 	if (excluded) return `${excluded.node.label} is excluded by name`;
 	const ops = [...new Set(readers.map(({ node }) => node.qualifiedOp))];
 	const known = readers.some(({ node }) => WEIGHTED.has(node.qualifiedOp));

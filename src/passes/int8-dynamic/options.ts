@@ -30,6 +30,11 @@ export const schema = options({
 		help: 'Convolutions with groups run several times slower as integers and hold few weights, so they keep fp32 unless this is on.',
 		default: false,
 	}),
+	nodesToQuantize: names({
+		title: 'Nodes to quantize',
+		help: 'Names of the nodes whose weights are treated. Empty: all.',
+		onnxruntime: 'nodes_to_quantize',
+	}),
 	nodesToExclude: names({
 		title: 'Nodes to keep in fp32',
 		help: 'Names of nodes that stay as they are.',

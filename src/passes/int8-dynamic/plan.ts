@@ -21,7 +21,7 @@ const SLOTS: Readonly<Record<Kind, readonly number[]>> = { MatMul: [1], Gemm: [1
 
 /** Activation functions of DynamicQuantizeLSTM's kernel are those of LSTM; other attributes must have these values. */
 function unsupported(node: Node, kind: Kind, options: Options): string | undefined {
-	if (options.nodesToExclude.includes(node.name)) return 'excluded by name';
+	if (options.nodesToExclude.includes(node.label)) return 'excluded by name';
 	if (kind === 'Gather' && !options.embeddings) return 'embedding tables are switched off';
 	if (kind === 'Conv' && node.int('group', 1) !== 1 && !options.groupedConv) {
 		return 'a convolution with groups is several times slower as ConvInteger';
@@ -35,6 +35,7 @@ function unsupported(node: Node, kind: Kind, options: Options): string | undefin
 
 function kindOf(node: Node, options: Options): Kind | undefined {
 	if (node.domain !== '') return undefined;
+	if (options.nodesToQuantize.length > 0 && !options.nodesToQuantize.includes(node.label)) return undefined;
 	return TREATED.find((kind) => kind === node.op && options.operators.includes(kind));
 }
 

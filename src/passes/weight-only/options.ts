@@ -70,6 +70,11 @@ export const schema = options({
 		default: true,
 		advanced: true,
 	}),
+	nodesToQuantize: names({
+		title: 'Nodes to quantize',
+		help: 'Names of the nodes whose weights are treated. Empty: all.',
+		onnxruntime: 'nodes_to_quantize',
+	}),
 	nodesToExclude: names({
 		title: 'Nodes to keep in fp32',
 		help: 'Weights that one of these nodes reads stay as they are.',
