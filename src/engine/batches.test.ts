@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { joinTensors, runExamples, splitTensor } from './batches.ts';
+import type { OutputLog } from './output-log.ts';
+import type { Outputs } from './outputs.ts';
 import type { Feeds, Session, TensorData } from './port.ts';
 
 describe('joining and splitting', () => {
@@ -95,4 +97,40 @@ describe('runExamples', () => {
 		expect(seen).toEqual([0, 1, 2]);
 		expect(asked).toBeLessThan(10);
 	});
+
+	it.each([1, 4])('goes on from what an ended run kept, joining the same examples (batches of %i)', async (batch) => {
+		const examples = { n: 30, batchAxes: { x: 0 }, example: async (index: number) => ({ name: `${index}`, feeds: { x: value(index) } }) };
+		const indices = Array.from({ length: 30 }, (_, i) => i);
+		const groups: number[][] = [];
+		const session = sessionOf(({ x }) => groups.push(Array.from({ length: x?.dims[0] ?? 0 }, (_, i) => Number(x?.data[2 * i]))));
+		const whole: unknown[] = [];
+		for await (const { outputs } of runExamples({ session, examples, indices, batch })) whole.push(outputs);
+		const wanted = groups.splice(0);
+		const kept: Outputs[] = [];
+		const log: OutputLog = {
+			read: async () => kept.slice(),
+			append: async (block) => kept.push(...block) > 0,
+		};
+		// Large outputs are kept one by one.
+		const large: Session = { ...session, run: async (feeds) => ({ ...(await session.run(feeds)), z: large4mb(feeds) }) };
+		let seen = 0;
+		for await (const _ of runExamples({ session: large, examples, indices, batch, log })) {
+			seen += 1;
+			if (seen === 17) break;
+		}
+		expect(kept.length).toBeGreaterThan(8);
+		const known = kept.length;
+		groups.length = 0;
+		const again: unknown[] = [];
+		for await (const { outputs } of runExamples({ session: large, examples, indices, batch, log })) again.push({ y: outputs.y });
+		expect(again).toEqual(whole);
+		const isKnown = (group: readonly number[]): boolean => group.every((index) => index < known);
+		const trial = (group: readonly number[]): boolean => group.length === 2 && group[0] === 0;
+		expect(groups.filter((group) => !trial(group))).toEqual(wanted.filter((group) => !trial(group) && !isKnown(group)));
+	});
 });
+
+function large4mb({ x }: Feeds): TensorData {
+	const rows = x?.dims[0] ?? 1;
+	return { dtype: 'float32', dims: [rows, 1_000_001], data: new Float32Array(rows * 1_000_001) };
+}

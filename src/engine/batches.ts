@@ -1,5 +1,6 @@
 import type { Example, Examples } from '../core/study/examples.ts';
-import { agreement, type Outputs } from './outputs.ts';
+import { type OutputLog, OutputRecorder } from './output-log.ts';
+import { agreement, type Outputs, outputBytes } from './outputs.ts';
 import { EngineError, type Feeds, type Session, type TensorData } from './port.ts';
 
 export interface ExampleResult {
@@ -17,20 +18,37 @@ export interface RunExamplesOptions {
 	/** Bytes of inputs in one batch; default 8 MB. */
 	readonly batchBytes?: number;
 	readonly signal?: AbortSignal | undefined;
+	/** Outputs of an earlier run that was ended are taken from here, and new ones are kept. */
+	readonly log?: OutputLog | undefined;
 }
 
 /**
  * Runs a session on examples and gives the outputs of each. Examples are joined into batches only where that changes nothing: the
  * first two are run alone and together, and their outputs must be the same. (Dynamic quantization, for one, takes its ranges over
- * the whole batch, so such a model runs example by example, as it will where it is used.)
+ * the whole batch, so such a model runs example by example, as it will where it is used.) What goes on from a log joins the same examples
+ * as a run in one piece: outputs are the same to the last bit.
  */
 export async function* runExamples(options: RunExamplesOptions): AsyncIterableIterator<ExampleResult> {
-	const { session, examples, indices, signal } = options;
+	const { log, indices } = options;
+	const kept = (await log?.read().catch(() => undefined)) ?? [];
+	const known = kept.slice(0, indices.length);
+	const recorder = log && new OutputRecorder(log, known.length > 0);
+	let at = 0;
+	for await (const result of runFrom({ ...options, known })) {
+		if (at >= known.length) await recorder?.add(result.outputs, outputBytes(result.outputs));
+		at += 1;
+		yield result;
+	}
+	await recorder?.finish();
+}
+
+async function* runFrom(options: RunExamplesOptions & { readonly known: readonly Outputs[] }): AsyncIterableIterator<ExampleResult> {
+	const { session, examples, indices, signal, known } = options;
 	let at = 0;
 	const ahead = new ReadAhead(examples, indices, signal);
 	const alone = async (position: number): Promise<ExampleResult> => {
 		const example = await ahead.take(position);
-		return { index: indices[position] as number, example, outputs: await session.run(example.feeds) };
+		return { index: indices[position] as number, example, outputs: known[position] ?? (await session.run(example.feeds)) };
 	};
 	const { batchAxes } = examples;
 	let joining: Joining | undefined;
@@ -55,6 +73,13 @@ export async function* runExamples(options: RunExamplesOptions): AsyncIterableIt
 	ahead.depth = size;
 	while (at < indices.length) {
 		const batch = await read(at, size);
+		if (at + batch.length <= known.length) {
+			for (const [i, example] of batch.entries()) {
+				yield { index: indices[at + i] as number, example, outputs: known[at + i] as Outputs };
+			}
+			at += batch.length;
+			continue;
+		}
 		const groups = sameShapes(batch);
 		let offset = 0;
 		for (const group of groups) {

@@ -6,6 +6,7 @@ import { runExamples } from './batches.ts';
 import { failureOf } from './benchmark-group.ts';
 import { argmax, rankOf } from './classifier.ts';
 import { OutputComparison } from './output-comparison.ts';
+import type { OutputLog } from './output-log.ts';
 import { numbersOf, type Outputs } from './outputs.ts';
 import { type Engine, EngineError, type ModelBytes, type Session, type TensorData } from './port.ts';
 import type { Reference } from './reference.ts';
@@ -21,6 +22,8 @@ export interface EvaluateOptions {
 	/** The examples that the reference was made from. */
 	readonly examples: Examples;
 	readonly batch?: number;
+	/** Where an evaluation that was ended goes on from. */
+	readonly log?: OutputLog | undefined;
 	/** Most disagreeing examples listed; default 50. */
 	readonly disagreements?: number;
 	readonly signal?: AbortSignal;
@@ -56,7 +59,14 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 		let classes = 0;
 		let i = 0;
 		const batch = options.batch === undefined ? {} : { batch: options.batch };
-		for await (const { index, example, outputs } of runExamples({ session, examples, indices: reference.indices, signal, ...batch })) {
+		for await (const { index, example, outputs } of runExamples({
+			session,
+			examples,
+			indices: reference.indices,
+			signal,
+			log: options.log,
+			...batch,
+		})) {
 			let expected = reference.kept(i);
 			if (!expected) {
 				original ??= await engine.load(await reference.original());

@@ -4,6 +4,7 @@ import type { Evaluation, Hash } from '../core/study/study.ts';
 import { AnswerList, bootstrapSeed, mostConfusions } from './answers.ts';
 import { type ExampleResult, runExamples } from './batches.ts';
 import { classifies, RowStatistics, rankOf } from './classifier.ts';
+import type { OutputLog } from './output-log.ts';
 import { isFloatData, numbersOf, type Outputs, outputBytes } from './outputs.ts';
 import type { Engine, ModelBytes, Port } from './port.ts';
 import { metricsOf, perfectFidelity } from './task-metrics.ts';
@@ -19,6 +20,8 @@ export interface ReferenceOptions {
 	/** Bytes of the original's outputs that are kept; default 256 MB. What does not fit is computed again for each variant. */
 	readonly memoryBudgetBytes?: number;
 	readonly batch?: number;
+	/** Where a run that was ended goes on from. */
+	readonly log?: OutputLog | undefined;
 	readonly signal?: AbortSignal;
 	readonly onProgress?: (fraction: number) => void;
 }
@@ -74,7 +77,14 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
 				answering.get(name)?.set(done, label, values);
 			}
 		};
-		for await (const result of runExamples({ session, examples, indices, signal, ...(options.batch && { batch: options.batch }) })) {
+		for await (const result of runExamples({
+			session,
+			examples,
+			indices,
+			signal,
+			log: options.log,
+			...(options.batch && { batch: options.batch }),
+		})) {
 			look(result);
 			bytes += outputBytes(result.outputs);
 			kept.push(bytes <= budget ? result.outputs : undefined);

@@ -8,6 +8,7 @@ import type { Folder } from './folder.ts';
  *     models/<hash>/model.onnx, files.json, data-<n>    a model with its external data, as dropped
  *     variants/<hash>.onnx, <hash>.data                 a written variant; .data where it passes 2 GB
  *     studies/<id>/inputs/files.json, <n>               inputs of a study
+ *     studies/<id>/answers/<model and data>/<n>         outputs of the original, and of variants whose evaluation is not finished
  *     tmp/<job>/                                        being written; nothing reads from here
  */
 export interface StoredFiles {
@@ -80,6 +81,22 @@ export function modelFolder(root: Folder, hash: Hash): Folder {
 
 export function inputsFolder(root: Folder, studyId: string): Folder {
 	return root.folder('studies').folder(studyId).folder('inputs');
+}
+
+/** What an evaluation has gathered, of a model (its id) on a data set. */
+export function answersFolder(root: Folder, studyId: string, model: string, dataset: Hash): Folder {
+	return root.folder('studies').folder(studyId).folder('answers').folder(answersName(model, dataset));
+}
+
+/** Removes what evaluations of a study have gathered on other data sets, and of this model if one is named. */
+export async function dropAnswers(root: Folder, studyId: string, dataset: Hash, model?: string): Promise<void> {
+	const all = root.folder('studies').folder(studyId).folder('answers');
+	const own = model === undefined ? undefined : answersName(model, dataset);
+	for (const name of await all.folders()) if (name === own || !name.endsWith(answersName('', dataset))) await all.remove(name);
+}
+
+function answersName(model: string, dataset: Hash): string {
+	return `${model.slice(0, 32)}-${dataset.slice(0, 32)}`;
 }
 
 /** A variant's file and, where it passes 2 GB, its external data. undefined where it is not stored. */

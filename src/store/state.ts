@@ -4,6 +4,8 @@ import type { DatasetFacts, Environment, Failure, Hash, ModelFacts, Study, Targe
 
 import type { InputPreview } from '../workers/engine-protocol.ts';
 
+export type { InputPreview } from '../workers/engine-protocol.ts';
+
 /** One piece of work in the queue: a variant being made, measured, or a model being opened. */
 export interface Job {
 	readonly id: string;

@@ -53,7 +53,14 @@ export interface EngineMethods {
 	/** Opens inputs for a model. Throws what the readers throw for wrong files. */
 	describeInputs(args: Omit<EngineSubject, 'target'>): DatasetFacts;
 	/** Fidelity to the original and, with labels, task metrics. */
-	evaluate(args: EngineSubject & { readonly variant: MeasuredFile; readonly dataset: DatasetFacts }): {
+	evaluate(
+		args: EngineSubject & {
+			readonly variant: MeasuredFile;
+			readonly dataset: DatasetFacts;
+			/** Study under which outputs are kept on the way, so that what is ended goes on from there. */
+			readonly study?: string;
+		},
+	): {
 		readonly evaluation: Evaluation;
 		/** What the model says to the benchmark's inputs; absent where that is too large to keep. */
 		readonly reference?: Outputs;

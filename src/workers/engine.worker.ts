@@ -5,11 +5,15 @@ import type { DatasetFacts } from '../core/study/study.ts';
 import { toTensor } from '../data/preprocessing.ts';
 import { benchmark as measure, referenceOutputs } from '../engine/benchmark.ts';
 import { evaluate as compare, createReference, type Reference } from '../engine/evaluate.ts';
+import type { OutputLog } from '../engine/output-log.ts';
 import { numbersOf, type Outputs, outputBytes } from '../engine/outputs.ts';
 import type { Engine, TensorData } from '../engine/port.ts';
 import { engineProbe } from '../engine/probe.ts';
 import { passes } from '../passes/registry.ts';
-import type { EngineMethods, EngineSubject, InputPreview } from './engine-protocol.ts';
+import { answersFolder, dropAnswers } from '../platform/artifacts.ts';
+import { hasOpfs, opfsRoot } from '../platform/opfs.ts';
+import { answerLog } from './answer-log.ts';
+import type { EngineMethods, InputPreview } from './engine-protocol.ts';
 import { datasetOf, engineOf, forgetInputs, halvesOf, inputsKey, judgedOf, modelBytes } from './inputs.ts';
 import type { ModelFiles } from './protocol.ts';
 import { type Call, serve } from './serve.ts';
@@ -40,7 +44,7 @@ async function describeInputs(args: Args<'describeInputs'>, call: Call): Result<
 	};
 }
 
-async function referenceOf(args: EngineSubject & { readonly dataset: DatasetFacts }, examples: Examples, call: Call): Promise<Reference> {
+async function referenceOf(args: Args<'evaluate'>, examples: Examples, call: Call): Promise<Reference> {
 	const key = `${inputsKey(args)} ${args.dataset.hash}`;
 	if (reference?.key !== key) {
 		const value = createReference({
@@ -49,6 +53,7 @@ async function referenceOf(args: EngineSubject & { readonly dataset: DatasetFact
 			examples,
 			dataset: { hash: args.dataset.hash, synthetic: args.dataset.kind === 'synthetic' },
 			limit: args.maxExamples,
+			log: await logOf(args, 'original'),
 			onProgress: (fraction) => call.progress(fraction, 'Running the original'),
 		});
 		reference = { key, value };
@@ -57,6 +62,18 @@ async function referenceOf(args: EngineSubject & { readonly dataset: DatasetFact
 		});
 	}
 	return reference.value;
+}
+
+/** What was kept of a model's outputs on these inputs; undefined where nothing can be kept. */
+async function logOf({ study, dataset }: Args<'evaluate'>, model: string): Promise<OutputLog | undefined> {
+	if (study === undefined || !(await hasOpfs())) return undefined;
+	return answerLog(answersFolder(opfsRoot(), study, model, dataset.hash));
+}
+
+/** The original's outputs stay for the next visit; those of a finished variant are of no more use. */
+async function dropLogs({ study, dataset, variant }: Args<'evaluate'>): Promise<void> {
+	if (study === undefined || !(await hasOpfs())) return;
+	await dropAnswers(opfsRoot(), study, dataset.hash, variant.id === 'original' ? undefined : variant.id).catch(() => {});
 }
 
 async function evaluate(args: Args<'evaluate'>, call: Call): Result<'evaluate'> {
@@ -71,8 +88,10 @@ async function evaluate(args: Args<'evaluate'>, call: Call): Result<'evaluate'> 
 					variant: { id: args.variant.id, model: () => modelBytes(args.variant.files) },
 					reference: original,
 					examples,
+					log: await logOf(args, args.variant.id),
 					onProgress: (fraction) => call.progress(fraction, 'Comparing with the original'),
 				});
+	await dropLogs(args);
 	if (evaluation.failure && evaluation.outputs.length === 0) return { evaluation };
 	const outputs = await referenceFor(running, args.variant.files, examples);
 	return { evaluation, ...(outputs && { reference: outputs }) };

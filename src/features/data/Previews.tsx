@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { Preprocessing } from '../../core/study/data-settings.ts';
 import { spreadIndices } from '../../core/study/examples.ts';
 import { useStore } from '../../store/index.ts';
-import type { InputPreview } from '../../workers/engine-protocol.ts';
+import type { InputPreview } from '../../store/state.ts';
 
 const shown = 4;
 /** Typing a number changes the preprocessing with each key. */

@@ -41,7 +41,7 @@ export function createMeasurer(context: Context, alone: Set<string>, weighed: ()
 		const { evaluation, reference } = await services.host.call(
 			'engine',
 			'evaluate',
-			{ ...engineSubject(context, open, referenceTarget), variant: { id, files }, dataset },
+			{ ...engineSubject(context, open, referenceTarget), variant: { id, files }, dataset, study: open.id },
 			{ signal, onProgress, input: id, key: engineKey(referenceTarget), deadlineMs: 30 * minute },
 		);
 		if (context.open !== open) return;
