@@ -1,5 +1,6 @@
 import type { AnyPass } from '../core/pass/pass.ts';
 import { awq } from './awq/index.ts';
+import { dropLayers } from './drop-layers/index.ts';
 import { equalize } from './equalize/index.ts';
 import { extract } from './extract/index.ts';
 import { fixDims } from './fix-dims/index.ts';
@@ -9,6 +10,7 @@ import { gptq } from './gptq/index.ts';
 import { int8Dynamic } from './int8-dynamic/index.ts';
 import { int8Static } from './int8-static/index.ts';
 import { lowRank } from './low-rank/index.ts';
+import { mixedPrecision } from './mixed-precision/index.ts';
 import { optimize } from './optimize/index.ts';
 import { palettize } from './palettize/index.ts';
 import { pruneMagnitude } from './prune-magnitude/index.ts';
@@ -32,12 +34,14 @@ const list: readonly AnyPass[] = [
 	float16,
 	int8Dynamic,
 	int8Static,
+	mixedPrecision,
 	equalize,
 	weightOnly,
 	gptq,
 	palettize,
 	smoothQuant,
 	awq,
+	dropLayers,
 	pruneMagnitude,
 	pruneSparse,
 	lowRank,

@@ -117,7 +117,7 @@ function partOf(node: Node, weightBytes: number, dims: string): LayerPart | unde
 	}
 	const outputs = last.outputs.filter((value): value is Value => value !== null && (value.uses.size > 0 || value.isGraphOutput));
 	if (inputs.length === 0 || outputs.length === 0) return undefined;
-	const attributes = [...node.attributes].map(([name, attr]) => `${name}=${'value' in attr ? String(attr.value) : attr.kind}`).sort();
+	const attributes = [...node.attributes].map(([name, attr]) => `${name}=${String(attr.value)}`).sort();
 	const signature = `${node.op}(${attributes.join(',')})${dims}${node.inputs.map((value) => (value ? 1 : 0)).join('')}>${tail.join('>')}`;
 	return { name: node.label, node, nodes, inputs, outputs, weightBytes, signature };
 }
@@ -162,14 +162,14 @@ export function partModel(whole: Model, part: LayerPart, rankOf: (value: Value) 
 }
 
 /** The whole model once more; stored tensors are shared. */
-export function copyModel(model: Model, types: InferredTypes): Model {
+export function copyModel(model: Model): Model {
 	const { graph } = model;
 	const inputs = graph.inputs.filter((value) => !value.initializer);
-	const copy = extractModel(model, [...graph.nodes()], inputs, graph.outputs, (value) => value.type ?? tensorType('float32', null));
-	for (const [i, output] of copy.model.graph.outputs.entries()) {
-		const type = graph.outputs[i]?.type ?? types.typeOf(graph.outputs[i]);
+	const copy = extractModel(model, [...graph.nodes()], inputs, graph.outputs, (value) => value.type ?? tensorType('float32', null)).model;
+	for (const [i, output] of copy.graph.outputs.entries()) {
+		const type = graph.outputs[i]?.type;
 		if (type) output.type = type;
 	}
-	for (const [key, value] of model.metadata) copy.model.metadata.set(key, value);
-	return copy.model;
+	for (const [key, value] of model.metadata) copy.metadata.set(key, value);
+	return copy;
 }
