@@ -221,4 +221,21 @@ export const presets: readonly Preset[] = [
 			],
 		},
 	},
+	{
+		id: 'drop-layers',
+		title: 'Fewer layers',
+		summary:
+			'Whole blocks that the outputs miss least are dropped until a tenth of the computing is gone; affine maps fitted on sample inputs stand in their place.',
+		family: 'pruned',
+		learns: true,
+		recipe: {
+			v: 1,
+			seed: 0,
+			name: 'drop-layers',
+			steps: [
+				{ pass: 'optimize', options: {} },
+				{ pass: 'drop-layers', options: { macsChange: -0.1 } },
+			],
+		},
+	},
 ];

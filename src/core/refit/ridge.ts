@@ -72,8 +72,9 @@ export class HeldRows {
 }
 
 /**
- * Affine ridge regression drawn towards given weights: least |Y - X W^T - b|^2 + strength * sum_i d_i |W_i - W0_i|^2, where d_i is the
- * variance of feature i (Hoerl and Kennard 1970, with a prior mean). The bias is not drawn.
+ * Affine ridge regression drawn towards given weights: least |Y - X W^T - b|^2 + strength * d / 2 |W - W0|^2, where d is the
+ * mean variance of the features (Hoerl and Kennard 1970, with a prior mean). All features are drawn alike: those that hardly speak in the
+ * sample inputs may speak in others. The bias is not drawn.
  */
 export class RidgeTowards {
 	readonly #moments: Moments;
@@ -110,11 +111,9 @@ export class RidgeTowards {
 	/** undefined: the system cannot be solved. */
 	solve(strength: number): Affine | undefined {
 		const { features: n, outputs } = this.#moments;
-		const a = this.#covariance.slice();
-		for (let i = 0; i < n; i++) a[i * n + i] = (a[i * n + i] as number) * (1 + strength);
 		const change = this.#residual.slice();
 		try {
-			solveCholesky(dampedCholesky(a, n, strength * 0.1 + 1e-7).factor, n, change, outputs);
+			solveCholesky(dampedCholesky(this.#covariance, n, strength * 0.5 + 1e-7).factor, n, change, outputs);
 		} catch {
 			return undefined;
 		}
