@@ -1,10 +1,10 @@
 import type { DType } from '../core/ir/dtype.ts';
 import { elementCount } from '../core/ir/dtype.ts';
 import type { Feeds, Port, TensorData } from '../core/ir/tensor-data.ts';
+import { convert, convertible } from '../core/numeric/convert.ts';
 import type { Example } from '../core/study/examples.ts';
 import type { LabelKind, Labels } from '../core/study/task.ts';
 import { classCount } from './class-labels.ts';
-import { convert, convertible } from './convert.ts';
 import type { DataTarget } from './dataset.ts';
 import { DataError } from './errors.ts';
 import type { StoredArray } from './npy.ts';

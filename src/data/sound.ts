@@ -1,8 +1,8 @@
 import { elementCount, isFloat } from '../core/ir/dtype.ts';
 import type { Port, TensorData } from '../core/ir/tensor-data.ts';
+import { convert } from '../core/numeric/convert.ts';
 import { type Example, spreadIndices } from '../core/study/examples.ts';
 import type { Labels } from '../core/study/task.ts';
-import { convert } from './convert.ts';
 import type { Dataset, DataTarget, Trial } from './dataset.ts';
 import { DataError } from './errors.ts';
 import type { ReaderOptions } from './reader.ts';

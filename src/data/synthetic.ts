@@ -1,9 +1,9 @@
 import { elementCount } from '../core/ir/dtype.ts';
 import type { Feeds, Port, TensorData } from '../core/ir/tensor-data.ts';
+import { convert } from '../core/numeric/convert.ts';
 import { type SeededRandom, seededRandom } from '../core/numeric/random.ts';
 import type { Example } from '../core/study/examples.ts';
 import { exampleFactsOf } from './content-hash.ts';
-import { convert } from './convert.ts';
 import type { Dataset, DataTarget, Trial } from './dataset.ts';
 import { DataError } from './errors.ts';
 import { datasetHash } from './hash.ts';

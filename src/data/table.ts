@@ -1,7 +1,7 @@
 import { elementCount } from '../core/ir/dtype.ts';
 import type { Port, TensorData } from '../core/ir/tensor-data.ts';
+import { convert } from '../core/numeric/convert.ts';
 import { type Example, spreadIndices } from '../core/study/examples.ts';
-import { convert } from './convert.ts';
 import { type Csv, isNumber } from './csv.ts';
 import type { Dataset, DataTarget } from './dataset.ts';
 import { DataError } from './errors.ts';

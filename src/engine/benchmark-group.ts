@@ -2,9 +2,10 @@ import { type SeededRandom, seededRandom } from '../core/numeric/random.ts';
 import { median, pairedRatio, quantile } from '../core/study/intervals.ts';
 import type { Failure, Hash, Run } from '../core/study/study.ts';
 import type { BenchmarkModel, BenchmarkOptions } from './benchmark.ts';
+import { feedsOf } from './changed-ports.ts';
 import { isFlat, runsPerSample, timerStepMs } from './clock.ts';
 import { type Agreement, agreement, type Outputs } from './outputs.ts';
-import { EngineError, type Session } from './port.ts';
+import { EngineError, type Feeds, type Session } from './port.ts';
 import { profileByOperator } from './runtime-log.ts';
 
 const minRounds = 10;
@@ -21,6 +22,7 @@ interface Entry {
 	readonly session: Session;
 	readonly firstMs: number;
 	readonly first: Outputs;
+	readonly feeds: Feeds;
 	runsPerSample: number;
 	/** One per round; all entries that did not fail have the same length. */
 	readonly samplesMs: number[];
@@ -84,8 +86,9 @@ export class GroupMeasurement {
 			await this.#attempt(model.id, async () => {
 				const session = await this.#options.engine.load(await model.model());
 				try {
+					const feeds = feedsOf(session, this.#options.feeds, model.ports);
 					const start = performance.now();
-					const first = await session.run(this.#options.feeds);
+					const first = await session.run(feeds);
 					const firstMs = performance.now() - start;
 					const { reference } = model;
 					this.#entries.push({
@@ -93,6 +96,7 @@ export class GroupMeasurement {
 						session,
 						firstMs,
 						first,
+						feeds,
 						runsPerSample: 1,
 						samplesMs: [],
 						agreement: reference && agreement(reference, first),
@@ -131,10 +135,9 @@ export class GroupMeasurement {
 
 	/** ms per run over `count` runs in a row; the outputs of the last are compared, outside the time taken. */
 	async #sample(entry: Entry, count: number): Promise<number> {
-		const { feeds } = this.#options;
 		let outputs: Outputs = entry.first;
 		const start = performance.now();
-		for (let i = 0; i < count; i++) outputs = await entry.session.run(feeds);
+		for (let i = 0; i < count; i++) outputs = await entry.session.run(entry.feeds);
 		const elapsed = performance.now() - start;
 		const { reference } = entry.model;
 		if (reference) {
@@ -261,9 +264,10 @@ export class GroupMeasurement {
 			try {
 				const session = await engine.load(await model.model(), { profile: true, placement: true });
 				try {
+					const own = feedsOf(session, feeds, model.ports);
 					for (let i = 0; i < 1 + (run.medianMs > slowMs ? 1 : profiledRuns); i++) {
 						signal?.throwIfAborted();
-						await session.run(feeds);
+						await session.run(own);
 					}
 					const profile = profileByOperator(await session.endProfile());
 					runs[index] = {

@@ -1,5 +1,7 @@
+import type { PortChange } from '../core/pass/ports.ts';
 import type { Hash, Run } from '../core/study/study.ts';
 import { GroupMeasurement } from './benchmark-group.ts';
+import { feedsOf } from './changed-ports.ts';
 import type { Outputs } from './outputs.ts';
 import type { Engine, Feeds, ModelBytes } from './port.ts';
 
@@ -9,6 +11,8 @@ export interface BenchmarkModel {
 	readonly model: () => ModelBytes | Promise<ModelBytes>;
 	/** File bytes with external data: decides which models are held in memory together. */
 	readonly byteLength: number;
+	/** How its inputs and outputs differ from the original's: its inputs are made before they are timed. */
+	readonly ports?: readonly PortChange[];
 	/** Outputs of the same model for `feeds` on the reference target (WASM, one thread): see referenceOutputs. */
 	readonly reference?: Outputs;
 }
@@ -80,10 +84,10 @@ export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkRes
 }
 
 /** Outputs of a model for one set of inputs: what the same model's runs on another target are compared with. */
-export async function referenceOutputs(engine: Engine, model: ModelBytes, feeds: Feeds): Promise<Outputs> {
+export async function referenceOutputs(engine: Engine, model: ModelBytes, feeds: Feeds, ports?: readonly PortChange[]): Promise<Outputs> {
 	const session = await engine.load(model);
 	try {
-		return await session.run(feeds);
+		return await session.run(feedsOf(session, feeds, ports));
 	} finally {
 		await session.release();
 	}

@@ -1,9 +1,11 @@
+import type { PortChange } from '../core/pass/ports.ts';
 import { classChanges, classificationMetrics, confusions } from '../core/study/classification.ts';
 import type { Examples } from '../core/study/examples.ts';
 import type { Evaluation, Hash } from '../core/study/study.ts';
 import { AnswerList, bootstrapSeed, mostConfusions } from './answers.ts';
 import { runExamples } from './batches.ts';
 import { failureOf } from './benchmark-group.ts';
+import { asBefore } from './changed-ports.ts';
 import { argmax, rankOf } from './classifier.ts';
 import { OutputComparison } from './output-comparison.ts';
 import type { OutputLog } from './output-log.ts';
@@ -17,7 +19,12 @@ export { createReference, type Reference, type ReferenceOptions } from './refere
 export interface EvaluateOptions {
 	/** Any target: with another one than the reference's, the figures hold its rounding too. */
 	readonly engine: Engine;
-	readonly variant: { readonly id: Hash | 'original'; readonly model: () => ModelBytes | Promise<ModelBytes> };
+	readonly variant: {
+		readonly id: Hash | 'original';
+		readonly model: () => ModelBytes | Promise<ModelBytes>;
+		/** How its inputs and outputs differ from the original's. */
+		readonly ports?: readonly PortChange[] | undefined;
+	};
 	readonly reference: Reference;
 	/** The examples that the reference was made from. */
 	readonly examples: Examples;
@@ -48,11 +55,12 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 	let session: Session | undefined;
 	let original: Session | undefined;
 	try {
-		session = await engine.load(await variant.model());
-		const missing = reference.outputs.find((port) => !session?.outputs.some((own) => own.name === port.name));
-		if (missing) throw new EngineError('run', `It has no output "${missing.name}", which the original has.`);
-		const comparisons = reference.outputs.map((port) => new OutputComparison(port.name, reference.classifying.get(port.name)));
-		const { labelOutput } = reference;
+		session = asBefore(await engine.load(await variant.model()), variant.ports);
+		// Surgery may leave some outputs out: the others are compared.
+		const shared = reference.outputs.filter((port) => session?.outputs.some((own) => own.name === port.name));
+		if (shared.length === 0) throw new EngineError('run', 'None of its outputs is an output of the original: there is nothing to compare.');
+		const comparisons = shared.map((port) => new OutputComparison(port.name, reference.classifying.get(port.name)));
+		const labelOutput = shared.find(({ name }) => name === reference.labelOutput)?.name;
 		const ranks = new Int32Array(reference.indices.length).fill(-1);
 		const answering = new AnswerList(reference.indices.length);
 		const worst = new WorstExamples(options.disagreements ?? 50);
@@ -110,10 +118,11 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 							...metricsOf(ranks, classes, reference.labelRanks),
 							...classificationMetrics(answering.answers, bootstrapSeed, reference.answers),
 						],
-			...(reference.answers && {
-				confusions: confusions(answering.answers, mostConfusions),
-				classChanges: classChanges(answering.answers, reference.answers, mostConfusions),
-			}),
+			...(labelOutput !== undefined &&
+				reference.answers && {
+					confusions: confusions(answering.answers, mostConfusions),
+					classChanges: classChanges(answering.answers, reference.answers, mostConfusions),
+				}),
 			disagreements: worst.list(),
 			...(nonFinite > 0 && {
 				failure: {

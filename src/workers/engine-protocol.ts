@@ -1,4 +1,5 @@
 import type { Note } from '../core/pass/pass.ts';
+import type { PortChange } from '../core/pass/ports.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
 import type { DatasetFacts, Evaluation, Hash, Run, Target } from '../core/study/study.ts';
@@ -46,6 +47,8 @@ export interface EngineSubject {
 export interface MeasuredFile {
 	readonly id: Hash | 'original';
 	readonly files: ModelFiles;
+	/** How its inputs and outputs differ from the original's. */
+	readonly ports?: readonly PortChange[];
 }
 
 /** One worker serves one target; the host starts another for another. */

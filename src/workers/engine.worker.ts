@@ -13,9 +13,8 @@ import { passes } from '../passes/registry.ts';
 import { answersFolder, dropAnswers } from '../platform/artifacts.ts';
 import { hasOpfs, opfsRoot } from '../platform/opfs.ts';
 import { answerLog } from './answer-log.ts';
-import type { EngineMethods, InputPreview } from './engine-protocol.ts';
+import type { EngineMethods, InputPreview, MeasuredFile } from './engine-protocol.ts';
 import { datasetOf, engineOf, forgetInputs, halvesOf, inputsKey, judgedOf, modelBytes } from './inputs.ts';
-import type { ModelFiles } from './protocol.ts';
 import { type Call, serve } from './serve.ts';
 import { openModel, totalBytes } from './sources.ts';
 
@@ -85,7 +84,7 @@ async function evaluate(args: Args<'evaluate'>, call: Call): Result<'evaluate'> 
 			? original.evaluation
 			: await compare({
 					engine: running,
-					variant: { id: args.variant.id, model: () => modelBytes(args.variant.files) },
+					variant: { id: args.variant.id, model: () => modelBytes(args.variant.files), ports: args.variant.ports },
 					reference: original,
 					examples,
 					log: await logOf(args, args.variant.id),
@@ -93,13 +92,13 @@ async function evaluate(args: Args<'evaluate'>, call: Call): Result<'evaluate'> 
 				});
 	await dropLogs(args);
 	if (evaluation.failure && evaluation.outputs.length === 0) return { evaluation };
-	const outputs = await referenceFor(running, args.variant.files, examples);
+	const outputs = await referenceFor(running, args.variant, examples);
 	return { evaluation, ...(outputs && { reference: outputs }) };
 }
 
-async function referenceFor(running: Engine, files: ModelFiles, examples: Examples): Promise<Outputs | undefined> {
+async function referenceFor(running: Engine, { files, ports }: MeasuredFile, examples: Examples): Promise<Outputs | undefined> {
 	const { feeds } = await examples.example(0);
-	const outputs = await referenceOutputs(running, await modelBytes(files), feeds);
+	const outputs = await referenceOutputs(running, await modelBytes(files), feeds, ports);
 	return outputBytes(outputs) <= keptReferenceBytes ? outputs : undefined;
 }
 
@@ -129,8 +128,9 @@ async function benchmark(args: Args<'benchmark'>, call: Call): Result<'benchmark
 		},
 		variants: args.variants
 			.filter((variant) => variant !== original)
-			.map(({ id, files, reference: outputs }) => ({
+			.map(({ id, files, ports, reference: outputs }) => ({
 				id,
+				...(ports && { ports }),
 				model: () => modelBytes(files),
 				byteLength: totalBytes(files),
 				...(outputs && { reference: outputs }),
@@ -183,6 +183,6 @@ serve({
 	benchmark,
 	previews,
 	reference: async (args: Args<'reference'>, call: Call): Result<'reference'> =>
-		(await referenceFor(await engineOf(args), args.variant.files, await judgedOf(args, call))) ?? null,
+		(await referenceFor(await engineOf(args), args.variant, await judgedOf(args, call))) ?? null,
 	feeds: async (args: Args<'feeds'>, call: Call): Result<'feeds'> => (await (await judgedOf(args, call)).example(0)).feeds,
 });

@@ -2,9 +2,10 @@ import type { Model } from '../ir/model.ts';
 import type { SeededRandom } from '../numeric/random.ts';
 import type { CalibrationSet, Compute } from './calibration.ts';
 import type { OptionsOf, OptionsSchema } from './options.ts';
+import type { PortChange } from './ports.ts';
 import type { Probe } from './probe.ts';
-import type { ReportEntry } from './report.ts';
 import type { RecipeStep } from './recipe.ts';
+import type { ReportEntry } from './report.ts';
 
 /** Something a pass says about one place of the model, or about the model as a whole. */
 export interface Note {
@@ -40,6 +41,8 @@ export interface PassReport {
 	readonly durationMs: number;
 	/** Steps that a searching pass found and ran: put in its place they give the same without searching. */
 	readonly found?: readonly RecipeStep[];
+	/** How inputs and outputs of the model changed. */
+	readonly ports?: readonly PortChange[];
 }
 
 /** What a pass returns; the pipeline adds bytes, coverage, headline and time. */
@@ -56,6 +59,8 @@ export interface PassResult {
 	readonly headline?: string;
 	/** Steps of other passes that it chose and ran with `PassContext.apply`. */
 	readonly found?: readonly RecipeStep[];
+	/** How inputs and outputs changed, in the order in which they did. */
+	readonly ports?: readonly PortChange[];
 }
 
 export interface PassContext {

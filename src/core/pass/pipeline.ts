@@ -133,6 +133,7 @@ export async function runRecipe(
 			...(result.entries && { entries: result.entries }),
 			durationMs: performance.now() - began,
 			...(result.found && { found: result.found }),
+			...(result.ports && result.ports.length > 0 && { ports: result.ports }),
 		});
 	}
 	return reports;

@@ -1,4 +1,6 @@
 import * as z from 'zod/mini';
+import { type DType, isDType } from '../ir/dtype.ts';
+import type { ReportEntry } from '../pass/report.ts';
 import type { StudyEvent } from './events.ts';
 import { preprocessingSchema } from './preprocessing-schema.ts';
 import type { Study } from './study.ts';
@@ -60,12 +62,68 @@ const facts = z.strictObject({
 	warnings: list(text(10_000), 10_000),
 	metadata: z.record(name, text(1_000_000)),
 });
+const recipeSteps = list(z.strictObject({ pass: text(64), options: z.record(name, z.unknown()), off: z.optional(z.boolean()) }), 64);
 const recipe = z.strictObject({
 	v: z.literal(1),
 	seed: z.int().check(z.gte(0), z.lte(0xffffffff)),
 	name: z.optional(text(200)),
-	steps: list(z.strictObject({ pass: text(64), options: z.record(name, z.unknown()), off: z.optional(z.boolean()) }), 64),
+	steps: recipeSteps,
 });
+const dims = list(count, 64);
+const reportEntry = z.discriminatedUnion('kind', [
+	z.strictObject({
+		kind: z.literal('group'),
+		node: name,
+		key: z.optional(name),
+		units: z.enum(['channels', 'blocks']),
+		width: count,
+		before: count,
+		after: count,
+		bytes: count,
+		macs: count,
+		latencyMs: z.optional(figure),
+		effects: list(z.strictObject({ removed: count, divergence: figure }), 1000),
+		readers: list(name, 10_000),
+	}),
+	z.strictObject({ kind: z.literal('shape'), tensor: name, before: dims, after: dims }),
+	z.strictObject({
+		kind: z.literal('recovery'),
+		node: name,
+		key: z.optional(name),
+		errorBefore: figure,
+		errorAfter: figure,
+		strength: z.optional(z.union([z.literal('bias'), figure])),
+	}),
+	z.strictObject({
+		kind: z.literal('block'),
+		node: name,
+		key: z.optional(name),
+		block: z.enum(['residual', 'repeated']),
+		gone: z.boolean(),
+		replacement: z.optional(z.enum(['identity', 'affine'])),
+		bytes: figure,
+		macs: figure,
+		divergence: figure,
+	}),
+]);
+// Whoever adds a kind of entry adds it here: a study that holds one would not be read otherwise.
+true satisfies ReportEntry['kind'] extends z.infer<typeof reportEntry>['kind'] ? true : false;
+const dtypeName = z.custom<DType>((input) => typeof input === 'string' && isDType(input));
+const side = z.enum(['input', 'output']);
+const portChange = z.discriminatedUnion('kind', [
+	z.strictObject({ kind: z.literal('renamed'), port: side, names: list(z.strictObject({ from: name, to: name }), 10_000) }),
+	z.strictObject({ kind: z.literal('retyped'), port: side, name, from: dtypeName, to: dtypeName }),
+	z.strictObject({
+		kind: z.literal('preprocessed'),
+		name,
+		to: dtypeName,
+		factor: list(figure, 10_000),
+		offset: list(figure, 10_000),
+		channelAxis: z.optional(count),
+		reversed: z.boolean(),
+		permutation: z.optional(dims),
+	}),
+]);
 const report = z.strictObject({
 	pass: text(64),
 	version: figure,
@@ -77,7 +135,10 @@ const report = z.strictObject({
 	bytesAfter: count,
 	coverage: share,
 	notes: list(z.strictObject({ level: z.enum(['info', 'skip', 'warn']), node: z.optional(name), reason: text(10_000) }), 200_000),
+	entries: z.optional(list(reportEntry, 100_000)),
 	durationMs: figure,
+	found: z.optional(recipeSteps),
+	ports: z.optional(list(portChange, 10_000)),
 });
 const sizes = z.strictObject({ bytes: count, gzip: z.optional(count), brotli: z.optional(count) });
 const variant = z.strictObject({

@@ -6,6 +6,7 @@ import type { Model } from '../../core/ir/model.ts';
 import { float32Tensor, int64Tensor, type TensorRef } from '../../core/ir/tensor.ts';
 import { tensorType } from '../../core/ir/type.ts';
 import type { Note, PassResult } from '../../core/pass/pass.ts';
+import type { PortChange } from '../../core/pass/ports.ts';
 import { type Options, type Plan, planFolding } from './plan.ts';
 
 export function describeFolding(model: Model, options: Options): Note[] {
@@ -16,6 +17,7 @@ export function describeFolding(model: Model, options: Options): Note[] {
 export async function runFolding(model: Model, options: Options): Promise<PassResult> {
 	const plan = planFolding(model, options);
 	if (!('input' in plan)) return { changed: 0, eligible: 1, bytesTouched: 0, unit: 'inputs', notes: [{ level: 'skip', ...plan }] };
+	const ports = [portChange(plan)];
 	fold(model, plan);
 	const { input, outerShape, outer } = plan;
 	const shape = outerShape ? `[${outerShape.map((dim) => dim ?? '?').join(', ')}]` : '';
@@ -25,7 +27,21 @@ export async function runFolding(model: Model, options: Options): Promise<PassRe
 		bytesTouched: 0,
 		unit: 'inputs',
 		notes: notesOf(plan),
+		ports,
 		headline: `The model takes ${outer}${shape} as ${input.name} and does ${stepsOf(plan).join(', ')} itself.`,
+	};
+}
+
+function portChange({ input, outer, factor, offset, channelAxis, reversed, permutation }: Plan): PortChange {
+	return {
+		kind: 'preprocessed',
+		name: input.name,
+		to: outer,
+		factor,
+		offset,
+		...(channelAxis !== undefined && { channelAxis }),
+		reversed: reversed !== undefined,
+		...(permutation && { permutation }),
 	};
 }
 

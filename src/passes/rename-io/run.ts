@@ -2,6 +2,7 @@ import type { Value } from '../../core/ir/graph.ts';
 import { graphsWithin, type Model } from '../../core/ir/model.ts';
 import type { OptionsOf } from '../../core/pass/options.ts';
 import type { Note, PassResult } from '../../core/pass/pass.ts';
+import type { PortChange } from '../../core/pass/ports.ts';
 import type { renameIoOptions } from './index.ts';
 
 type Options = OptionsOf<typeof renameIoOptions>;
@@ -22,6 +23,12 @@ export async function runRenaming(model: Model, options: Options): Promise<PassR
 	for (const value of valuesOf(model)) {
 		if (taken.has(value.name) && !renames.has(value)) value.name = model.ledger.fresh(`${value.name}_inner`);
 	}
+	const ports = (['input', 'output'] as const).flatMap((port): PortChange[] => {
+		const names = [...renames]
+			.filter(([value]) => (port === 'input' ? value.isGraphInput : value.isGraphOutput))
+			.map(([value, to]) => ({ from: value.name, to }));
+		return names.length > 0 ? [{ kind: 'renamed', port, names }] : [];
+	});
 	for (const [value, name] of renames) {
 		model.ledger.take(name);
 		value.name = name;
@@ -32,6 +39,7 @@ export async function runRenaming(model: Model, options: Options): Promise<PassR
 		bytesTouched: 0,
 		unit: 'names',
 		notes,
+		ports,
 		...(renames.size > 0 && { headline: `Renamed ${renames.size} of ${options.renames.length} inputs and outputs.` }),
 	};
 }

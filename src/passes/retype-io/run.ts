@@ -6,6 +6,7 @@ import { type Dim, tensorType, type ValueType } from '../../core/ir/type.ts';
 import { inferTypes } from '../../core/onnx/infer.ts';
 import type { OptionsOf } from '../../core/pass/options.ts';
 import type { Note, PassResult } from '../../core/pass/pass.ts';
+import type { PortChange } from '../../core/pass/ports.ts';
 import type { retypeIoOptions } from './index.ts';
 
 type Options = OptionsOf<typeof retypeIoOptions>;
@@ -48,6 +49,9 @@ export async function runRetyping(model: Model, options: Options): Promise<PassR
 	const types = await inferTypes(model);
 	const { changes, notes } = plan(model, options, (value) => value.type ?? types.typeOf(value));
 	const told = changes.map(({ value, from, to }) => `${value.name} from ${from} to ${to}`).join(', ');
+	const ports = changes.map(({ value, from, to }): PortChange => {
+		return { kind: 'retyped', port: value.isGraphInput ? 'input' : 'output', name: value.name, from, to };
+	});
 	for (const change of changes) {
 		if (change.value.isGraphInput) retypeInput(model.graph, change, model.opset);
 		else retypeOutput(model.graph, change, model.opset);
@@ -58,6 +62,7 @@ export async function runRetyping(model: Model, options: Options): Promise<PassR
 		bytesTouched: 0,
 		unit: 'types',
 		notes,
+		ports,
 		...(changes.length > 0 && {
 			headline: `Retyped ${told}.`,
 		}),

@@ -29,6 +29,12 @@ export interface Measurer {
 export function createMeasurer(context: Context, alone: Set<string>, weighed: () => Promise<void>): Measurer {
 	const { services, get } = context;
 
+	const measured = (id: Hash | 'original', files: ModelFiles): MeasuredFile => {
+		const variant = get().study?.variants.find((entry) => entry.id === id);
+		const ports = variant?.report.flatMap((report) => report.ports ?? []) ?? [];
+		return { id, files, ...(ports.length > 0 && { ports }) };
+	};
+
 	const evaluate = async (
 		id: Hash | 'original',
 		open: OpenStudy,
@@ -41,7 +47,7 @@ export function createMeasurer(context: Context, alone: Set<string>, weighed: ()
 		const { evaluation, reference } = await services.host.call(
 			'engine',
 			'evaluate',
-			{ ...engineSubject(context, open, referenceTarget), variant: { id, files }, dataset, study: open.id },
+			{ ...engineSubject(context, open, referenceTarget), variant: measured(id, files), dataset, study: open.id },
 			{ signal, onProgress, input: id, key: engineKey(referenceTarget), deadlineMs: 30 * minute },
 		);
 		if (context.open !== open) return;
@@ -64,8 +70,8 @@ export function createMeasurer(context: Context, alone: Set<string>, weighed: ()
 		const variants: (MeasuredFile & { readonly reference?: Outputs })[] = [];
 		for (const id of ids) {
 			const files = await filesOf(context, id, open);
-			const reference = await referenceOf({ id, files }, target, open, signal);
-			variants.push({ id, files, ...(reference && { reference }) });
+			const reference = await referenceOf(measured(id, files), target, open, signal);
+			variants.push({ ...measured(id, files), ...(reference && { reference }) });
 		}
 		const caveats: string[] = [];
 		let hidden = false;

@@ -1,6 +1,6 @@
-import { type DType, isFloat } from '../core/ir/dtype.ts';
-import type { TensorData } from '../core/ir/tensor-data.ts';
-import { decodeFloat16, encodeFloat16 } from '../core/numeric/float16.ts';
+import { type DType, isFloat } from '../ir/dtype.ts';
+import type { TensorData } from '../ir/tensor-data.ts';
+import { decodeFloat16, encodeFloat16 } from './float16.ts';
 
 const integers: ReadonlySet<DType> = new Set(['uint8', 'int8', 'uint16', 'int16', 'int32', 'uint32', 'int64', 'uint64', 'bool']);
 
