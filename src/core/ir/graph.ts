@@ -384,6 +384,11 @@ export class Graph {
 	 * untouched list is written as it was read. Values with a type that are missing here are listed after them.
 	 */
 	readonly declared = new Set<Value>();
+	/**
+	 * @internal Further entries of value_info for values that it lists already, as they are stored: written again only while the value
+	 * keeps the type that it had then, since they would contradict a new one.
+	 */
+	readonly repeated: { readonly value: Value; readonly type: ValueType | undefined; readonly bytes: Uint8Array }[] = [];
 
 	constructor(
 		readonly ledger: Ledger,

@@ -46,7 +46,13 @@ function encodeGraph(encoder: Encoder, graph: Graph, layout: TensorLayout): void
 		const tensor = value.initializer;
 		if (tensor && isSparse(tensor)) encodeSparse(encoder, GraphField.sparse_initializer, value.name, tensor, layout);
 	}
+	encodeRepeated(encoder, graph);
 	encoder.raw(graph.unknown);
+}
+
+/** Second entries of value_info, where the value is still there and still of that type. */
+function encodeRepeated(encoder: Encoder, graph: Graph): void {
+	for (const { value, type, bytes } of graph.repeated) if (exists(graph, value) && value.type === type) encoder.raw(bytes);
 }
 
 /** Values that value_info tells about: first those that the file listed and that still exist, then others with a type. */
@@ -162,6 +168,7 @@ function encodeFunction(encoder: Encoder, fn: ModelFunction, layout: TensorLayou
 	}
 	for (const value of functionValues(body)) encodeValueInfo(encoder, FunctionField.value_info, value);
 	encoder.text(FunctionField.overload, fn.overload);
+	encodeRepeated(encoder, body);
 	encoder.raw(body.unknown);
 	encoder.raw(fn.unknown);
 }

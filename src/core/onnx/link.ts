@@ -140,9 +140,13 @@ export class Linker {
 		const stray: Uint8Array[] = [];
 		for (const info of record.valueInfos) {
 			const value = scope.own(info.name);
-			if (!value || graph.declared.has(value)) {
+			if (!value) {
 				this.ledger.take(info.name);
 				stray.push(embed(field, info.raw));
+				continue;
+			}
+			if (graph.declared.has(value)) {
+				graph.repeated.push({ value, type: value.type, bytes: embed(field, info.raw) });
 				continue;
 			}
 			graph.declared.add(value);

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../core/bytes/source.ts';
 import { attribute } from '../../core/ir/attribute.ts';
 import type { Model } from '../../core/ir/model.ts';
+import { encodeValueInfo } from '../../core/onnx/encode-type.ts';
+import { Encoder } from '../../core/onnx/encoder.ts';
 import { inferTypes } from '../../core/onnx/infer.ts';
 import { countMacs } from '../../core/onnx/macs.ts';
 import { readModel } from '../../core/onnx/read.ts';
@@ -58,6 +60,25 @@ describe('prune-structured', () => {
 		const bad = await learnedTrial(redundant(), pruneStructured, plain, calibration(dims), judged(dims));
 		expect(good.sqnr.y).toBeGreaterThan(35);
 		expect(bad.sqnr.y).toBeLessThan(15);
+	});
+
+	it('a value that value_info lists twice keeps no shape that is not true any more', async () => {
+		const model = convModel();
+		const types = await inferTypes(model);
+		const inner = [...model.graph.nodes()].flatMap((node) => (node.op === 'Conv' ? [node.output()] : []));
+		for (const value of inner) value.type = types.typeOf(value);
+		const encoder = new Encoder();
+		encoder.raw(await serialize(model));
+		// Parts of a message that come twice are merged: the second lists all values again.
+		encoder.message(7, () => inner.forEach((value) => encodeValueInfo(encoder, 13, value)));
+		const twice = await readModel(memorySource(encoder.bytes.slice()));
+		expect(twice.graph.repeated.length).toBe(inner.length);
+		const again = await readModel(memorySource(await serialize(twice)));
+		expect(again.graph.repeated.length).toBe(inner.length);
+		const dims = [1, 3, 12, 16];
+		const trial = await learnedTrial(twice, pruneStructured, { ratio: 0.25, augment: false }, calibration(dims), judged(dims));
+		expect(trial.report.changed).toBeGreaterThan(0);
+		expect((await readModel(memorySource(trial.bytes))).graph.repeated.length).toBe(0);
 	});
 
 	it('every criterion cuts as much, and the same recipe gives the same bytes', async () => {
