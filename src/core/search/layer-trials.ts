@@ -47,6 +47,8 @@ export interface TrialOptions {
 	readonly treatments: readonly Treatment[];
 	/** Indices of the sample inputs that errors are measured on. */
 	readonly examples: readonly number[];
+	/** Indices of those that passes learn from meanwhile: others, so that what they have not seen counts. */
+	readonly learning: readonly number[];
 	readonly context: PassContext & { readonly compute: Compute; readonly calibration: CalibrationSet };
 	/** Whether times are measured; otherwise all forms take the plain time, 0. */
 	readonly timed: boolean;
@@ -82,11 +84,13 @@ class LayerTrials {
 	readonly #references = new Map<number, PlainOutputs>();
 	readonly #modelFeeds = new Map<number, Feeds>();
 	readonly #dims = new Map<Value, readonly number[]>();
+	readonly #all: readonly number[];
 	#classes: number | undefined;
 	#done = 0;
 
 	constructor(options: TrialOptions) {
 		this.#options = options;
+		this.#all = [...new Set([...options.examples, ...options.learning])];
 	}
 
 	async all(): Promise<{ readonly trials: LayerTrial[]; readonly notes: Note[] }> {
@@ -133,7 +137,7 @@ class LayerTrials {
 		const { model, parts, examples, context } = this.#options;
 		const values = [...new Set(parts.flatMap(({ inputs }) => inputs))];
 		const { compute, calibration, signal } = context;
-		for (const example of examples) {
+		for (const example of [...examples, ...this.#options.learning]) {
 			const missing = values.filter((value) => !this.#dims.has(value));
 			if (missing.length === 0) break;
 			await observe(
@@ -160,7 +164,7 @@ class LayerTrials {
 		let room = 0;
 		for (const part of parts) {
 			let bytes = 0;
-			for (const value of part.inputs) bytes += 4 * elementCount(this.#dims.get(value) ?? []) * this.#options.examples.length;
+			for (const value of part.inputs) bytes += 4 * elementCount(this.#dims.get(value) ?? []) * this.#all.length;
 			if (bytes > room || chunks.length === 0) {
 				chunks.push([]);
 				room = HELD_BYTES;
@@ -172,8 +176,9 @@ class LayerTrials {
 	}
 
 	async #observe(parts: readonly LayerPart[]): Promise<Held[]> {
-		const { model, examples, context } = this.#options;
+		const { model, context } = this.#options;
 		const { compute, calibration, signal } = context;
+		const examples = this.#all;
 		const seen = new Map<Value, Map<number, TensorData>>();
 		await observe(
 			model,
@@ -207,7 +212,9 @@ class LayerTrials {
 		const made = partModel(model, part, rankOf);
 		const named = (values: Map<Value, TensorData>): Feeds =>
 			Object.fromEntries(part.inputs.map((value, i) => [made.inputNames[i] ?? '', values.get(value) as TensorData]));
-		const examples = [...feeds].map(([example, values]) => ({ example, feeds: named(values) }));
+		const all = [...feeds].map(([example, values]) => ({ example, feeds: named(values) }));
+		const examples = all.filter(({ example }) => this.#options.examples.includes(example));
+		const learning = all.filter(({ example }) => this.#options.learning.includes(example));
 		const plainBytes = storedBytes(made.model);
 		const plain = await compute.load(made.model, { graphOptimization: 'all' });
 		const opened: ComputeSession[] = [plain];
@@ -218,7 +225,11 @@ class LayerTrials {
 				if (!treatment.operators.includes(part.node.op)) continue;
 				const form = partModel(model, part, rankOf);
 				try {
-					const reports = await context.apply?.(form.model, treatment.steps([part.name]), calibrationOf(part.name, examples));
+					const reports = await context.apply?.(
+						form.model,
+						treatment.steps([part.name]),
+						calibrationOf(part.name, learning.length > 0 ? learning : all),
+					);
 					if (!reports?.some(({ changed }) => changed > 0)) continue;
 					const bytes = storedBytes(form.model);
 					const session = await compute.load(form.model, { graphOptimization: 'all' });
@@ -229,7 +240,7 @@ class LayerTrials {
 					this.#notes.push({ level: 'info', node: part.name, reason: `${treatment.id} cannot be had: ${(error as Error).message}` });
 				}
 			}
-			const times = timed ? await this.#time(part, plain, forms, examples[0]?.feeds ?? {}) : new Map();
+			const times = timed ? await this.#time(part, plain, forms, all[0]?.feeds ?? {}) : new Map();
 			for (const { treatment, session, form, bytes } of forms) {
 				const time = times.get(treatment.id) ?? { plainMs: 0, timeMs: 0 };
 				let trial: LayerTrial = { layer: part.name, treatment: treatment.id, ...time, plainBytes, bytes };

@@ -7,17 +7,21 @@ import type { RecipeStep } from '../../core/pass/recipe.ts';
 import { copyModel, layerParts } from '../../core/search/layer-part.ts';
 import { type LayerTrial, type Treatment, tryLayers } from '../../core/search/layer-trials.ts';
 import { decibels, floatOutputs, OutputErrors, type PlainOutputs } from '../../core/search/sensitivity.ts';
-import { interleave, ratioInterval } from '../../core/search/timing.ts';
+import { interleave, median, ratioInterval } from '../../core/search/timing.ts';
 import { spreadIndices } from '../../core/study/examples.ts';
 import { type Choice, type Chosen, choose } from './choose.ts';
 import type { Options } from './options.ts';
 import { treatments as allTreatments } from './treatments.ts';
 
 const unit = 'layers';
-/** Sample inputs that whole choices are judged on, others than those of the single layers as far as there are enough. */
-const JUDGED = 8;
 /** Sample inputs that passes learn from while choices are tried; the final one learns from all. */
 const TRIAL_EXAMPLES = 24;
+/** Sample inputs that single layers and whole choices are judged on, and that passes learn from where single layers are tried. */
+const LEAST = { single: 4, judged: 8, learning: 12 };
+const MOST = { single: 64, judged: 48, learning: 24 };
+/** Time that goes into judging at most, where that leaves the least number of examples. */
+const SINGLE_MS = 20_000;
+const JUDGED_MS = 3_000;
 const ROUNDS = 5;
 /** Aimed at a little inside the limit: other inputs differ. */
 const MARGIN = 0.9;
@@ -47,11 +51,10 @@ export async function run(model: Model, options: Options, context: PassContext):
 		return { changed: 0, eligible, bytesTouched: 0, unit, notes, found: [] };
 	}
 	const fastest = options.aim === 'fastest';
-	const spread = spreadIndices(calibration.n, options.examples + JUDGED);
-	const judged = spread.filter((_, i) => i % 3 !== 0).slice(0, JUDGED);
-	const single = spread.filter((index) => !judged.includes(index)).slice(0, options.examples);
-	if (single.length === 0) single.push(...spread.slice(0, options.examples));
-	if (judged.length === 0) judged.push(...single);
+	const { judged, single, learning } = shareOut(
+		calibration.n,
+		await counts(model, full, candidates.length * treatments.length, options.examples),
+	);
 
 	const { trials, notes: tried } = await tryLayers({
 		model,
@@ -59,6 +62,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 		parts: candidates,
 		treatments,
 		examples: single,
+		learning: learning.length > 0 ? learning : single,
 		context: full,
 		timed: fastest || treatments.some(({ computes }) => computes),
 		wanted: (trial) => isWanted(trial, options.aim, treatments),
@@ -96,6 +100,49 @@ export async function run(model: Model, options: Options, context: PassContext):
 		found: steps,
 		headline: headlineOf(found, eligible, options),
 	};
+}
+
+interface Counts {
+	readonly single: number;
+	readonly judged: number;
+	readonly learning: number;
+}
+
+/** As many examples as the time of one run allows: errors of single examples differ, by orders of magnitude in sound. */
+async function counts(model: Model, { compute, calibration, signal }: FullContext, forms: number, asked: number): Promise<Counts> {
+	const session = await compute.load(model, { graphOptimization: 'all' });
+	try {
+		const { feeds } = await calibration.example(0, signal);
+		const { times } = await interleave([() => session.run(feeds)], { leastRounds: 3, mostRounds: 9, budgetMs: 300, signal });
+		const runMs = Math.max(0.01, median(times[0] ?? []));
+		const within = (n: number, kind: keyof Counts): number => Math.min(MOST[kind], Math.max(LEAST[kind], Math.floor(n)));
+		return {
+			single: asked > 0 ? asked : within(SINGLE_MS / (forms * runMs), 'single'),
+			judged: within(JUDGED_MS / runMs, 'judged'),
+			learning: within(JUDGED_MS / runMs, 'learning'),
+		};
+	} finally {
+		await session.release();
+	}
+}
+
+/** Examples for whole choices, for single layers, and for what passes learn meanwhile: others, as far as there are enough. */
+function shareOut(n: number, count: Counts): { judged: number[]; single: number[]; learning: number[] } {
+	const spread = spreadIndices(n, count.judged + count.single + count.learning);
+	const [judged, single, learning]: [number[], number[], number[]] = [[], [], []];
+	const room = [count.single, count.judged, count.learning];
+	const lists = [single, judged, learning];
+	// In turn, so that each kind is spread over the set.
+	for (const [i, index] of spread.entries()) {
+		for (let k = 0; k < 3; k++) {
+			const list = lists[(i + k) % 3] as number[];
+			if (list.length >= (room[(i + k) % 3] as number)) continue;
+			list.push(index);
+			break;
+		}
+	}
+	if (judged.length === 0) judged.push(...single);
+	return { judged, single, learning };
 }
 
 function isWanted(trial: LayerTrial, aim: Options['aim'], treatments: readonly Treatment[]): boolean {
