@@ -70,6 +70,42 @@ export const presets: readonly Preset[] = [
 		},
 	},
 	{
+		id: 'wasm',
+		title: 'Fastest on WASM',
+		summary:
+			'Each layer is timed here and computes on integers only where that is faster and the outputs keep 22 dB on sample inputs; other weights are stored in 8 bits. Never slower; minutes for large models.',
+		family: 'quantized',
+		learns: true,
+		recipe: {
+			v: 1,
+			seed: 0,
+			name: 'wasm',
+			steps: [
+				{ pass: 'optimize', options: {} },
+				{ pass: 'mixed-precision', options: { aim: 'fastest', treatments: ['int8-static', 'int8-dynamic', 'int8-weights'] } },
+				{ pass: 'weight-only', options: { bits: 8, blockSize: 32, opTypesToQuantize: ['Gather'] } },
+			],
+		},
+	},
+	{
+		id: 'webgpu',
+		title: 'For WebGPU',
+		summary:
+			'What WebGPU has kernels for: MatMul with learned 4-bit weights that stay small in memory, other weights in 8 bits expanded at load. No integer arithmetic, which would fall back to the CPU.',
+		family: 'quantized',
+		learns: true,
+		recipe: {
+			v: 1,
+			seed: 0,
+			name: 'webgpu',
+			steps: [
+				{ pass: 'optimize', options: {} },
+				{ pass: 'gptq', options: { bits: 4, format: 'matmulnbits', embeddings: '4', opTypesToQuantize: ['MatMul', 'Gather'] } },
+				{ pass: 'weight-only', options: { bits: 8 } },
+			],
+		},
+	},
+	{
 		id: 'int8-dynamic',
 		title: 'Dynamic int8',
 		summary:

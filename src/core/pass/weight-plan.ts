@@ -34,6 +34,8 @@ export interface WeightForm {
 	readonly halfScales: boolean;
 	/** Nodes whose weights stay as they are. */
 	readonly nodesToExclude: readonly string[];
+	/** Weights that these operators read, and no others. Absent or empty: all. */
+	readonly opTypesToQuantize?: readonly string[];
 	/** Weights that these nodes read, and no others. Absent or empty: all. */
 	readonly nodesToQuantize?: readonly string[];
 	/** Elements that a weight must have at least. */
@@ -120,8 +122,11 @@ export function* storedWeights(model: Model, options: WeightForm): IterableItera
 	}
 }
 
-function isAskedFor(value: Value, { nodesToQuantize }: WeightForm): boolean {
-	return !nodesToQuantize?.length || readersOf(value).some(({ node }) => nodesToQuantize.includes(node.label));
+function isAskedFor(value: Value, { nodesToQuantize, opTypesToQuantize }: WeightForm): boolean {
+	if (!nodesToQuantize?.length && !opTypesToQuantize?.length) return true;
+	const readers = readersOf(value);
+	const named = !nodesToQuantize?.length || readers.some(({ node }) => nodesToQuantize.includes(node.label));
+	return named && (!opTypesToQuantize?.length || readers.some(({ node }) => opTypesToQuantize.includes(node.op)));
 }
 
 function isWeight(tensor: TensorRef, options: WeightForm): boolean {

@@ -70,6 +70,11 @@ export const schema = options({
 		default: true,
 		advanced: true,
 	}),
+	opTypesToQuantize: names({
+		title: 'Operators',
+		help: 'Operators whose weights are treated. Empty: all.',
+		onnxruntime: 'op_types_to_quantize',
+	}),
 	nodesToQuantize: names({
 		title: 'Nodes to quantize',
 		help: 'Names of the nodes whose weights are treated. Empty: all.',
