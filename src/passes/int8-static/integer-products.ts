@@ -47,7 +47,7 @@ function dequantized(value: Value | null): Coded | undefined {
 	const node = value?.producer;
 	const codes = node?.input(0);
 	const scales = node?.input(1);
-	if (!node || node.domain !== '' || node.op !== 'DequantizeLinear' || !codes || !scales) return undefined;
+	if (node?.domain !== '' || node.op !== 'DequantizeLinear' || !codes || !scales) return undefined;
 	return { codes, scales, zeros: node.input(2) };
 }
 

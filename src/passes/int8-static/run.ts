@@ -13,6 +13,7 @@ import { correctBiases } from './correct-bias.ts';
 import { toIntegerProducts } from './integer-products.ts';
 import type { Options } from './options.ts';
 import { type Plan, type PlannedNode, planModel } from './plan.ts';
+import { toQOperators } from './qoperator.ts';
 import { observeModel } from './ranges.ts';
 import { restoreFragile } from './restore.ts';
 import { absorb, Writer, type WrittenBias, type WrittenPair } from './write.ts';
@@ -138,6 +139,7 @@ export async function run(model: Model, given: Options, context: PassContext): P
 	notes.push(...corrections);
 	writer.finish();
 	for (const pair of kept) absorb(pair);
+	if (options.format === 'qoperator') notes.push(...toQOperators(model));
 	if (options.format === 'integer') notes.push(...(await toIntegerProducts(model, treated)));
 	const changed = treated.filter(({ trait }) => trait.treatment === 'weighted').length;
 	return { changed, eligible: plan.eligible, bytesTouched, unit, notes: [...notes, ...plan.notes] };
