@@ -30,11 +30,14 @@ export class StagedRun {
 	readonly #done = new Set<Node>();
 	/** Nodes that some target needs. */
 	readonly #needed = new Set<Node>();
+	/** Inputs of the model that stages will ask for: they stay, whoever else reads them. */
+	readonly #asked: ReadonlySet<Value>;
 
 	/** `targets`: all values that stages will ask for, in graph order; what none of them needs never runs. */
 	constructor(model: Model, targets: readonly Value[], options: StagedOptions) {
 		this.#model = model;
 		this.#options = options;
+		this.#asked = new Set(targets.filter((value) => value.isGraphInput));
 		const stack: Value[] = [...targets];
 		while (stack.length > 0) {
 			const node = stack.pop()?.producer;
@@ -47,7 +50,9 @@ export class StagedRun {
 	/** Loads the examples' inputs. */
 	async start(): Promise<void> {
 		const { calibration, indices, signal } = this.#options;
-		const inputs = this.#model.graph.inputs.filter((value) => [...this.#needed].some((node) => readsOf(node).includes(value)));
+		const inputs = this.#model.graph.inputs.filter(
+			(value) => this.#asked.has(value) || [...this.#needed].some((node) => readsOf(node).includes(value)),
+		);
 		for (const value of inputs) this.#live.set(value, []);
 		for (const index of indices) {
 			signal?.throwIfAborted();
@@ -142,6 +147,7 @@ export class StagedRun {
 
 	/** Whether a node that is needed and has not run reads the value, nodes that are made again looked through. */
 	#readLater(value: Value): boolean {
+		if (this.#asked.has(value)) return true;
 		for (const { node } of value.uses) {
 			const top = topNode(node, this.#model);
 			if (!top || !this.#needed.has(top)) continue;

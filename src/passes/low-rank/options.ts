@@ -20,6 +20,16 @@ export const schema = options({
 		help: 'Tables that Gather reads are factorized too: rows of fewer numbers, and a matrix that expands them.',
 		default: true,
 	}),
+	allocation: choice({
+		title: 'Who gives how much',
+		help: 'How the budget is spread: by what the outputs of sample inputs lose when one weight alone is split, or by the layer alone.',
+		default: 'sensitivity',
+		choices: [
+			{ value: 'sensitivity', label: 'by what the outputs of the model lose' },
+			{ value: 'error', label: 'by what the output of the layer loses' },
+		],
+		advanced: true,
+	}),
 	multiple: choice({
 		title: 'Ranks in multiples of',
 		help: 'Kernels like multiples of 4 or 8.',

@@ -1,49 +1,57 @@
-/** What one weight may become. */
-export interface Candidate {
-	/** What each rank adds to the power of the layer's output, largest first. */
-	readonly energies: Float64Array;
-	/** Elements stored as it is, and by each rank of its factors. */
+/** One form that a weight may take: what it stores and what it loses, in any unit that all weights share. */
+export interface Form {
 	readonly elements: number;
-	readonly elementsPerRank: number;
-	/** Ranks come in multiples of this where there are that many. */
-	readonly multiple: number;
+	readonly loss: number;
 }
 
 /**
- * Ranks for all weights together so that at most `budget` elements are stored, with least loss: each loss is the share of its layer's output
- * power that the truncation drops. undefined: left as it is. Lagrange multiplier by bisection; a rank counts only where it stores less.
+ * One form for each weight so that together at most `budget` elements are stored, with least loss. undefined: left as it is (`elements`,
+ * no loss). Lagrange multiplier by bisection (Everett 1963): solutions lie on the convex hull of what is possible.
  */
-export function chooseRanks(candidates: readonly Candidate[], budget: number): (number | undefined)[] {
-	const losses = candidates.map(({ energies }) => {
-		const total = energies.reduce((sum, energy) => sum + energy, 0);
-		// Power left out by rank r.
-		const left = new Float64Array(energies.length + 1);
-		for (let r = energies.length - 1; r >= 0; r--) left[r] = left[r + 1]! + (total > 0 ? energies[r]! / total : 0);
-		return left;
-	});
+export function chooseForms(
+	candidates: readonly { readonly elements: number; readonly forms: readonly Form[] }[],
+	budget: number,
+): (number | undefined)[] {
 	const choose = (price: number): (number | undefined)[] =>
-		candidates.map(({ elements, elementsPerRank, multiple, energies }, i) => {
+		candidates.map(({ elements, forms }) => {
 			let best: number | undefined;
 			let cost = price * elements;
-			const step = Math.min(multiple, Math.max(1, Math.floor(energies.length / 4)));
-			for (let rank = step; rank * elementsPerRank < elements && rank <= energies.length; rank += step) {
-				const here = losses[i]![rank]! + price * rank * elementsPerRank;
-				if (here < cost) [best, cost] = [rank, here];
+			for (const [i, form] of forms.entries()) {
+				const here = form.loss + price * form.elements;
+				if (form.elements < elements && here < cost) [best, cost] = [i, here];
 			}
 			return best;
 		});
-	const stored = (ranks: readonly (number | undefined)[]): number =>
-		candidates.reduce((sum, { elements, elementsPerRank }, i) => {
-			const rank = ranks[i];
-			return sum + (rank === undefined ? elements : rank * elementsPerRank);
+	const stored = (chosen: readonly (number | undefined)[]): number =>
+		candidates.reduce((sum, { elements, forms }, i) => {
+			const form = chosen[i];
+			return sum + (form === undefined ? elements : (forms[form] as Form).elements);
 		}, 0);
 	let low = 0;
 	let high = 1;
 	while (stored(choose(high)) > budget && high < 1e12) high *= 10;
-	for (let round = 0; round < 80; round++) {
+	for (let round = 0; round < 100; round++) {
 		const middle = (low + high) / 2;
 		if (stored(choose(middle)) > budget) low = middle;
 		else high = middle;
 	}
 	return choose(high);
+}
+
+/** Forms of a weight by rank: `energies` is what each rank adds to the power of the layer's output, largest first. */
+export function rankForms(
+	energies: Float64Array,
+	elementsPerRank: number,
+	elements: number,
+	multiple: number,
+): (Form & { readonly rank: number })[] {
+	const total = energies.reduce((sum, energy) => sum + energy, 0);
+	const step = Math.min(multiple, Math.max(1, Math.floor(energies.length / 4)));
+	const forms: (Form & { readonly rank: number })[] = [];
+	let left = total;
+	for (let rank = 1; rank * elementsPerRank < elements && rank <= energies.length; rank++) {
+		left -= energies[rank - 1] as number;
+		if (rank % step === 0) forms.push({ rank, elements: rank * elementsPerRank, loss: total > 0 ? Math.max(0, left) / total : 0 });
+	}
+	return forms;
 }

@@ -1,7 +1,8 @@
-import { attribute } from '../../core/ir/attribute.ts';
+import { type Attribute, attribute } from '../../core/ir/attribute.ts';
 import type { Node, Value } from '../../core/ir/graph.ts';
 import { memoryTensor } from '../../core/ir/tensor.ts';
 import type { Layer } from '../../core/layerwise/layer.ts';
+import type { Tier, TieredTable } from '../../core/numeric/tiered-table.ts';
 
 /** A layer's weight as a product: A [rows, rank], B [rank, columns]. */
 export interface Factors {
@@ -81,6 +82,60 @@ export function splitTable(gather: Node, table: Value, rows: number, columns: nu
 	gather.setInput(0, narrow);
 	wide.type = undefined;
 	node.setInputs([wide, expand]);
+	dropUnread(table, gather);
+}
+
+/**
+ * Rows of a table by tiers: the first numbers of every row stand in one table, those that only some rows keep in further ones, reached by a
+ * table of places whose 0 is a row of zeros. What is looked up is joined and expanded by one MatMul.
+ */
+export function splitTieredTable(gather: Node, table: Value, tiered: TieredTable, tiers: readonly Tier[]): void {
+	const { graph } = gather;
+	const { rows, columns, basis } = tiered;
+	const indices = gather.input(1);
+	const [first] = tiers;
+	const last = tiers.at(-1);
+	if (!indices || !first || !last) return;
+	const all = Array.from({ length: rows }, (_, row) => row);
+	const add = (name: string, dims: readonly number[], data: Float32Array | Int32Array): Value =>
+		graph.addInitializer(`${table.name}_${name}`, memoryTensor(data instanceof Int32Array ? 'int32' : 'float32', dims, data));
+	const wide = gather.output();
+	const looked: Value[] = [wide];
+	let at: Node = gather;
+	const append = (
+		op: string,
+		what: string,
+		inputs: readonly (Value | null)[],
+		attributes: Readonly<Record<string, Attribute>> = {},
+	): Value => {
+		const node = graph.createNode({ op, name: named(gather, what), inputs, outputs: 1, attributes });
+		graph.insertAfter(at, node);
+		at = node;
+		return node.output();
+	};
+	for (const [t, tier] of tiers.entries()) {
+		const before = tiers[t - 1];
+		if (!before) continue;
+		const kept = tiers
+			.slice(t)
+			.flatMap((later) => later.rows)
+			.sort((x, y) => x - y);
+		const width = tier.rank - before.rank;
+		const data = new Float32Array((kept.length + 1) * width);
+		data.set(tiered.part(kept, before.rank, tier.rank), width);
+		const places = new Int32Array(rows);
+		for (const [i, row] of kept.entries()) places[row] = i + 1;
+		const place = append('Gather', `place_${t}`, [add(`places_${t}`, [rows], places), indices]);
+		looked.push(append('Gather', `more_${t}`, [add(`more_${t}`, [kept.length + 1, width], data), place]));
+	}
+	const joined = looked.length > 1 ? append('Concat', 'join', [], { axis: attribute.int(-1) }) : wide;
+	const directions = Float32Array.from(basis.subarray(0, last.rank * columns));
+	const expanded = append('MatMul', 'expand', [], {});
+	graph.replaceUses(wide, expanded);
+	wide.type = undefined;
+	gather.setInput(0, add('narrow', [rows, first.rank], tiered.part(all, 0, first.rank)));
+	if (looked.length > 1) joined.producer?.setInputs(looked);
+	expanded.producer?.setInputs([joined, add('directions', [last.rank, columns], directions)]);
 	dropUnread(table, gather);
 }
 

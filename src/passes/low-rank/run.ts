@@ -1,20 +1,27 @@
 import type { Node } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
 import { storedBytes } from '../../core/ir/stored-bytes.ts';
-import { type Layer, layerOf } from '../../core/layerwise/layer.ts';
+import { memoryTensor, type TensorRef } from '../../core/ir/tensor.ts';
+import { spreadOrder } from '../../core/layerwise/example-runs.ts';
+import { type Layer, layerOf, storeMatrix } from '../../core/layerwise/layer.ts';
 import { layerByLayer, type Rounder } from '../../core/layerwise/layer-by-layer.ts';
-import { type Factorization, factorize } from '../../core/numeric/low-rank.ts';
+import { factorize } from '../../core/numeric/low-rank.ts';
 import { readFloats } from '../../core/numeric/quantize-tensor.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import { type Plan, planWeights, survey as surveyWeights, type WeightForm } from '../../core/pass/weight-plan.ts';
+import { copyModel } from '../../core/refit/copy.ts';
+import { divergenceOf, referenceOutputs } from '../../core/refit/reference.ts';
 import type { Options } from './options.ts';
-import { type Candidate, chooseRanks } from './ranks.ts';
-import { type Factors, splitLayer, splitTable, unsplittable } from './rewrite.ts';
+import { chooseForms, type Form, rankForms } from './ranks.ts';
+import { type Factors, splitLayer, unsplittable } from './rewrite.ts';
+import { byRank, byTiers, rowUses, type Table, type TableForms } from './tables.ts';
 
 /** Eigenproblems beyond this many rows and columns take minutes. */
 const mostShortSide = 2048;
 /** Examples that tell what ranks are worth; the factors themselves are learned from all. */
 const surveyExamples = 48;
+/** Examples whose outputs tell what a weight is worth. */
+const trialExamples = 16;
 
 const form = (options: Options): WeightForm => ({
 	bits: 8,
@@ -34,14 +41,6 @@ export function survey(model: Model, options: Options): Note[] {
 	return surveyWeights(model, form(options));
 }
 
-/** A table that one Gather reads by rows. */
-interface Table {
-	readonly plan: Plan;
-	readonly gather: Node;
-	readonly rows: number;
-	readonly columns: number;
-}
-
 export async function run(model: Model, options: Options, context: PassContext): Promise<PassResult> {
 	const { plans, notes: planned, eligible } = await planWeights(model, form(options));
 	const notes: Note[] = planned.filter(({ level }) => level === 'skip');
@@ -59,7 +58,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 	const result = (changed: number, bytesTouched: number): PassResult => ({ changed, eligible, bytesTouched, unit: 'weights', notes });
 	if (candidatesElements === 0) return result(0, 0);
 
-	const tableParts = new Map<Table, Factorization>();
+	const tableForms = new Map<Table, TableForms>();
 	for (const [index, table] of tables.entries()) {
 		context.progress((0.1 * index) / tables.length, table.plan.value.name);
 		const values = await readFloats(table.plan.tensor, 0, table.rows * table.columns, context.signal);
@@ -67,19 +66,31 @@ export async function run(model: Model, options: Options, context: PassContext):
 		if (options.aware && !uses) {
 			notes.push({ level: 'info', node: table.plan.value.name, reason: 'all rows count alike: what is looked up is computed, not given' });
 		}
-		tableParts.set(table, factorize(values, table.rows, table.columns, undefined, options.damping, uses));
+		// Parts of rows are joined along an axis counted from the end.
+		const tiered = uses !== undefined && model.opset >= 11;
+		tableForms.set(table, tiered ? byTiers(table, values, uses, options) : byRank(table, values, uses, options));
 	}
-	const energies = await spectra(model, layers, options, within(context, 0.1, 0.4));
-	const known = layers.filter((layer) => energies.has(layer));
-	const candidates: Candidate[] = [
-		...known.map((layer) => candidate(energies.get(layer) as Float64Array, layer.rows, layer.columns, options)),
-		...tables.map((table) => candidate((tableParts.get(table) as Factorization).energies, table.rows, table.columns, options)),
+	const survey = await spectra(model, layers, options, within(context, 0.1, 0.3));
+	const known = layers.filter((layer) => survey.has(layer));
+	const elementsIn = ({ rows, columns }: { readonly rows: number; readonly columns: number }): number => rows * columns;
+	const scales =
+		options.allocation === 'sensitivity' ? await outputScales(model, known, survey, tableForms, within(context, 0.3, 0.55)) : undefined;
+	const candidates = [
+		...known.map((layer) => ({ elements: elementsIn(layer), forms: scaled((survey.get(layer) as Spectrum).forms, scales?.get(layer)) })),
+		...tables.map((table) => ({
+			elements: elementsIn(table),
+			forms: scaled((tableForms.get(table) as TableForms).forms, scales?.get(table)),
+		})),
 	];
 	const stored = elementsOf([...known, ...tables].map(({ plan }) => plan));
 	const budget = stored + (options.bytesChange * bytesBefore) / 4;
-	const ranks = chooseRanks(candidates, budget);
+	const chosenForms = chooseForms(candidates, budget);
 	const chosen = new Map<Layer, number>();
-	for (const [i, layer] of known.entries()) if (ranks[i] !== undefined) chosen.set(layer, ranks[i]);
+	for (const [i, layer] of known.entries()) {
+		const form = chosenForms[i];
+		if (form !== undefined) chosen.set(layer, (survey.get(layer) as Spectrum).forms[form]?.rank ?? 0);
+		survey.get(layer)?.trial.clear();
+	}
 
 	const found = new Map<Layer, Factors>();
 	const round: Rounder = async (layer, weights, inputs) => {
@@ -91,7 +102,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 		return { values: multiply(a, b, layer.rows, rank, layer.columns), nearest: 0, found: 0 };
 	};
 	const asked = [...chosen.keys()];
-	await layerByLayer(model, asked, within(context, 0.4, 1), options, round, notes);
+	await layerByLayer(model, asked, within(context, 0.55, 1), options, round, notes);
 	let touched = 0;
 	for (const [layer, factors] of found) {
 		touched += layer.plan.tensor.byteLength;
@@ -105,20 +116,11 @@ export async function run(model: Model, options: Options, context: PassContext):
 	}
 	let split = found.size;
 	for (const [i, table] of tables.entries()) {
-		const rank = ranks[known.length + i];
-		if (rank === undefined) continue;
-		const { rows, columns } = table;
+		const form = chosenForms[known.length + i];
+		if (form === undefined) continue;
 		touched += table.plan.tensor.byteLength;
-		splitTable(table.gather, table.plan.value, rows, columns, {
-			rank,
-			...(tableParts.get(table) as Factorization).factors(rank),
-		});
 		split += 1;
-		notes.push({
-			level: 'info',
-			node: table.plan.value.name,
-			reason: `rank ${rank} of ${columns}: the table's rows have ${rank} numbers now, expanded after they are looked up`,
-		});
+		notes.push({ level: 'info', node: table.plan.value.name, reason: (tableForms.get(table) as TableForms).apply(form) });
 	}
 	const change = storedBytes(model) / bytesBefore - 1;
 	if (change > options.bytesChange + 0.02) {
@@ -128,30 +130,6 @@ export async function run(model: Model, options: Options, context: PassContext):
 		});
 	}
 	return result(split, touched);
-}
-
-/** Of the weight of all rows together, what rows that no sample input looks up get: they may come all the same. */
-const unseenShare = 0.1;
-
-/** How much each row of a table counts: how often the sample inputs look it up. undefined where the indices are computed. */
-async function rowUses({ gather, rows }: Table, { calibration, signal }: PassContext): Promise<Float64Array | undefined> {
-	const indices = gather.input(1);
-	if (!indices?.isGraphInput || !calibration) return undefined;
-	const counts = new Float64Array(rows);
-	let total = 0;
-	for (let i = 0; i < calibration.n; i++) {
-		signal?.throwIfAborted();
-		const data = (await calibration.example(i, signal)).feeds[indices.name]?.data;
-		if (!data || !ArrayBuffer.isView(data)) return undefined;
-		for (const value of data as BigInt64Array | Int32Array) {
-			const row = Number(value);
-			const at = row < 0 ? row + rows : row;
-			if (at < 0 || at >= rows) continue;
-			counts[at] = (counts[at] as number) + 1;
-			total += 1;
-		}
-	}
-	return counts.map((count) => count / Math.max(1, total) + unseenShare / rows);
 }
 
 function within(context: PassContext, from: number, to: number): PassContext {
@@ -177,12 +155,29 @@ function splittable(model: Model, plan: Plan): Layer | string {
 	return unsplittable(layer) ?? (short > mostShortSide ? `its shorter side of ${short} is too long for the eigenproblem` : layer);
 }
 
+/** What is known of a layer before ranks are given out. */
+interface Spectrum {
+	readonly forms: readonly (Form & { readonly rank: number })[];
+	/** The weight at one of its ranks, for a trial: by index of the form. */
+	readonly trial: Map<number, Float32Array>;
+}
+
 /** What each rank of each layer is worth on the original's inputs; one run in which nothing changes. */
-async function spectra(model: Model, layers: readonly Layer[], options: Options, context: PassContext): Promise<Map<Layer, Float64Array>> {
-	const energies = new Map<Layer, Float64Array>();
+async function spectra(model: Model, layers: readonly Layer[], options: Options, context: PassContext): Promise<Map<Layer, Spectrum>> {
+	const found = new Map<Layer, Spectrum>();
 	const look: Rounder = async (layer, weights, inputs) => {
+		const { rows, columns } = layer;
 		const gram = options.aware ? inputs.grams[0] : undefined;
-		energies.set(layer, factorize(weights, layer.rows, layer.columns, gram, options.damping).energies);
+		const factors = factorize(weights, rows, columns, gram, options.damping);
+		const forms = rankForms(factors.energies, rows + columns, rows * columns, options.multiple);
+		const trial = new Map<number, Float32Array>();
+		if (options.allocation === 'sensitivity' && forms.length > 0) {
+			const form = trialForm(forms, rows * columns);
+			const rank = forms[form]?.rank ?? 1;
+			const { a, b } = factors.factors(rank);
+			trial.set(form, multiply(a, b, rows, rank, columns));
+		}
+		found.set(layer, { forms, trial });
 		return undefined;
 	};
 	await layerByLayer(
@@ -193,12 +188,66 @@ async function spectra(model: Model, layers: readonly Layer[], options: Options,
 		look,
 		[],
 	);
-	return energies;
+	return found;
 }
 
-function candidate(energies: Float64Array, rows: number, columns: number, { multiple }: Options): Candidate {
-	return { energies, elements: rows * columns, elementsPerRank: rows + columns, multiple };
+/** The form that stores about half. */
+function trialForm(forms: readonly Form[], elements: number): number {
+	let best = 0;
+	for (const [i, form] of forms.entries()) {
+		if (Math.abs(form.elements - elements / 2) < Math.abs((forms[best] as Form).elements - elements / 2)) best = i;
+	}
+	return best;
 }
+
+/** What the outputs of the model lose for each unit of loss of one weight, measured with that weight alone at about half its size. */
+async function outputScales(
+	model: Model,
+	layers: readonly Layer[],
+	spectra: ReadonlyMap<Layer, Spectrum>,
+	tables: ReadonlyMap<Table, TableForms>,
+	context: PassContext,
+): Promise<Map<Layer | Table, number>> {
+	const { compute, calibration, signal } = context;
+	const scales = new Map<Layer | Table, number>();
+	if (!compute || !calibration) return scales;
+	const held = spreadOrder(calibration.n).slice(0, trialExamples);
+	const samples = { calibration, fit: [], held, all: [] };
+	const reference = await referenceOutputs(model, samples, compute, signal);
+	const trials: { readonly key: Layer | Table; readonly node: Node; readonly loss: number; readonly tensor: TensorRef }[] = [];
+	for (const layer of layers) {
+		const { forms, trial } = spectra.get(layer) as Spectrum;
+		for (const [form, values] of trial)
+			trials.push({ key: layer, node: layer.node, loss: forms[form]?.loss ?? 0, tensor: storeMatrix(layer, values) });
+	}
+	for (const [table, { forms, values }] of tables) {
+		if (forms.length === 0) continue;
+		const form = trialForm(forms, table.rows * table.columns);
+		trials.push({
+			key: table,
+			node: table.gather,
+			loss: forms[form]?.loss ?? 0,
+			tensor: memoryTensor('float32', [table.rows, table.columns], values(form)),
+		});
+	}
+	for (const [i, { key, node, loss, tensor }] of trials.entries()) {
+		signal?.throwIfAborted();
+		context.progress(i / trials.length, `outputs with a part of ${node.label}`);
+		const copy = copyModel(model);
+		const other = copy.nodes.get(node);
+		const slot = 'gather' in key ? 0 : 1;
+		const before = other?.input(slot);
+		if (!other || !before) continue;
+		other.setInput(slot, other.graph.addInitializer(`${before.name}_trial`, tensor));
+		const divergence = await divergenceOf(copy.model, reference, samples, compute, signal);
+		// Losses of nothing are taken for what float32 rounding makes of them.
+		scales.set(key, Math.max(divergence, 1e-9) / Math.max(loss, 1e-9));
+	}
+	return scales;
+}
+
+const scaled = <F extends Form>(forms: readonly F[], scale: number | undefined): Form[] =>
+	forms.map(({ elements, loss }) => ({ elements, loss: loss * (scale ?? 1) }));
 
 function multiply(a: Float32Array, b: Float32Array, rows: number, rank: number, columns: number): Float32Array {
 	const out = new Float32Array(rows * columns);
