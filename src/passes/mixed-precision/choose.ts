@@ -28,14 +28,19 @@ const TIE = 1e-4;
 
 /** Picks a form for each layer, or none, so that the aim is best within the limits. */
 export function choose(layers: readonly string[], trials: readonly LayerTrial[], aim: Options['aim'], limits: Limits): Chosen {
-	const byLayer = new Map<string, LayerTrial[]>(layers.map((layer) => [layer, []]));
-	for (const trial of trials) if (trial.noise !== undefined) byLayer.get(trial.layer)?.push(trial);
+	const byLayer = new Map<string, LayerTrial[]>();
 	const plain = new Map<string, { timeMs: number; bytes: number }>();
 	let totalMs = 0;
 	let totalBytes = 0;
-	for (const [layer, forms] of byLayer) {
-		const timeMs = Math.max(0, ...forms.map(({ plainMs }) => plainMs));
-		const bytes = forms[0]?.plainBytes ?? 0;
+	for (const layer of layers) {
+		const own = trials.filter((trial) => trial.layer === layer);
+		const timeMs = Math.max(0, ...own.map(({ plainMs }) => plainMs));
+		const bytes = own[0]?.plainBytes ?? 0;
+		// A form whose error nobody measured is none to choose.
+		byLayer.set(
+			layer,
+			own.filter(({ noise }) => noise !== undefined),
+		);
 		plain.set(layer, { timeMs, bytes });
 		totalMs += timeMs;
 		totalBytes += bytes;
