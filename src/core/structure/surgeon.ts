@@ -43,6 +43,8 @@ export interface SurgeonOptions {
 	readonly keepWeightsAt: readonly number[];
 	/** An order to follow instead of the cheapest first. */
 	readonly order?: readonly number[];
+	/** Added to the diagonals of the covariances, in shares of their means. */
+	readonly damping: number;
 	/** Products by a runtime. */
 	readonly products: RowProducts;
 	readonly signal?: AbortSignal | undefined;
@@ -85,12 +87,6 @@ export async function removalOrder(layers: readonly SurgeonLayer[], units: numbe
 	return { order, curve };
 }
 
-/**
- * Added to the diagonal of the covariance, in shares of its mean. Much, because channels that are quiet in the sample inputs may be needed
- * by others: with little, what was chosen on one half of the classes of a set did badly on the other half.
- */
-const DAMPING = 0.75;
-
 /** Outputs that stand for all of a layer while units are ranked. */
 const MOST_OUTPUTS = 128;
 
@@ -115,7 +111,7 @@ class LayerState {
 		this.#products = options.products;
 		const n = layer.features;
 		// Few rows for many features say little about what makes up for what.
-		this.#damping = DAMPING;
+		this.#damping = options.damping;
 		this.#inverse = inverseFromCholesky(dampedCholesky(layer.covariance, n, this.#damping).factor, n);
 		this.#outputs = Math.min(layer.outputs, MOST_OUTPUTS);
 		this.#weights = mixed(layer.weights, layer.outputs, n, this.#outputs);

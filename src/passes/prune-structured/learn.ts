@@ -13,6 +13,12 @@ import type { PruneOptions } from './options.ts';
 import { rankByWeights } from './rank.ts';
 import { type Reader, unitFeatures } from './readers.ts';
 
+/**
+ * Dampings of the covariances by which units are ranked. Little, where sample inputs are like those to come; much, where others may need
+ * channels that are quiet in them (fitted on one half of the classes of a set, the ranking with little damping did badly on the other half).
+ * What the outputs of held-out inputs lose decides.
+ */
+const DAMPINGS = [0.05, 0.75] as const;
 /** Memory that values of all examples may take between layers. */
 export const LIVE_BYTES = 80_000_000;
 /** Shares of a group at which its error is measured. */
@@ -46,7 +52,7 @@ export async function profileTargets(model: Model, targets: readonly Value[], sa
 
 /**
  * Ranks the units of each group and measures what their loss costs. The readers' inputs stream by layer after layer; of each only
- * covariances are kept, and those only until the groups that need them have been ranked.
+ * covariances are kept, and those only until the groups that need them have been ranked. Gives a ranking of all groups for each damping.
  */
 export async function learnGroups(
 	model: Model,
@@ -56,9 +62,9 @@ export async function learnGroups(
 	samples: Samples,
 	options: PruneOptions,
 	context: PassContext & { readonly compute: Compute },
-): Promise<Learned[]> {
+): Promise<Learned[][]> {
 	const { compute, signal } = context;
-	const learned = new Map<Group, Learned>();
+	const learned = new Map<Group, Learned[]>();
 	const seen = new Map<Reader, { fit: Moments; held: Moments }>();
 	const visible = readers.filter((reader) => reader.layer);
 	const targets = visible.map((reader) => reader.input);
@@ -96,7 +102,8 @@ export async function learnGroups(
 	}
 	await settle();
 	signal?.throwIfAborted();
-	return groups.map((group) => learned.get(group) as Learned);
+	const rankings = Math.max(...[...learned.values()].map((own) => own.length), 1);
+	return Array.from({ length: rankings }, (_, i) => groups.map((group) => (learned.get(group)?.[i] ?? learned.get(group)?.[0]) as Learned));
 }
 
 async function lookAt(
@@ -138,7 +145,7 @@ async function rank(
 	context: PassContext,
 	products: RowProducts | undefined,
 	probeShares: readonly number[],
-): Promise<Learned> {
+): Promise<Learned[]> {
 	const count = group.units.length;
 	const layers: SurgeonLayer[] = [];
 	for (const reader of readers) {
@@ -152,7 +159,7 @@ async function rank(
 	else if (options.criterion !== 'second-order' || layers.length === 0) {
 		order = await rankByWeights(structure.trace, group, byWeights, context.random.fork(group.name));
 	}
-	if (layers.length === 0 || !products) return { group, order: order ?? [], curve: [], probes: [] };
+	if (layers.length === 0 || !products) return [{ group, order: order ?? [], curve: [], probes: [] }];
 	const budgeted = options.macsChange < 0 || options.bytesChange < 0;
 	// Wide layers are ranked as far as they are likely to go: each removal takes the square of the width.
 	const share = budgeted ? Math.min(1 - options.leastShare, count > 256 ? 0.75 : 1) : options.ratio;
@@ -162,17 +169,28 @@ async function rank(
 			? []
 			: [...new Set(LEVELS.map((share) => Math.round(share * count)))].filter((n) => n > 0 && n <= most);
 	const probed = [...new Set(probeShares.map((part) => Math.min(most, Math.max(1, Math.round(part * count)))))];
-	const measureAt = options.allocation === 'uniform' ? [] : [...new Set([...levels, ...probed, most])].sort((a, b) => a - b);
-	const found = await removalOrder(layers, count, {
-		products,
-		most,
-		measureAt,
-		keepWeightsAt: options.allocation === 'sensitivity' ? probed : [],
-		...(order && { order }),
-		signal: context.signal,
-	});
-	const rest = order ?? [...found.order, ...Array.from({ length: count }, (_, unit) => unit).filter((unit) => !found.order.includes(unit))];
-	return { group, order: rest, curve: found.curve, probes: [] };
+	// Where two rankings compete, the outputs with about a quarter gone decide.
+	const dampings = order ? [DAMPINGS[0]] : DAMPINGS;
+	const competing = dampings.length > 1 ? [trialCount(count, most)] : [];
+	const uniform = options.allocation === 'uniform';
+	const measureAt = [...new Set(uniform ? competing : [...levels, ...probed, ...competing, most])].sort((a, b) => a - b);
+	const keepWeightsAt = options.allocation === 'sensitivity' ? [...probed, ...competing] : competing;
+	const rankings: Learned[] = [];
+	for (const damping of dampings) {
+		const { signal } = context;
+		const found = await removalOrder(layers, count, { products, most, measureAt, keepWeightsAt, damping, ...(order && { order }), signal });
+		const rest = order ?? [
+			...found.order,
+			...Array.from({ length: count }, (_, unit) => unit).filter((unit) => !found.order.includes(unit)),
+		];
+		rankings.push({ group, order: rest, curve: found.curve, probes: [] });
+	}
+	return rankings;
+}
+
+/** Units that are gone while rankings compete. */
+export function trialCount(count: number, most: number): number {
+	return Math.max(1, Math.min(most, Math.round(count / 4)));
 }
 
 /** The moments of a reader's inputs as the surgeon takes them. */

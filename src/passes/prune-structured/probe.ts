@@ -12,7 +12,7 @@ import { writeLayer } from '../../core/refit/layer.ts';
 import { divergenceOf, type Reference } from '../../core/refit/reference.ts';
 import type { Samples } from '../../core/refit/samples.ts';
 import type { ErrorPoint } from '../../core/structure/surgeon.ts';
-import type { Learned } from './learn.ts';
+import { type Learned, trialCount } from './learn.ts';
 import type { Reader } from './readers.ts';
 
 /**
@@ -54,6 +54,37 @@ export async function probeGroups(
 			entry.probes.push({ removed: point.removed, divergence: await divergenceOf(copy.model, reference, samples, compute, signal) });
 		}
 	}
+}
+
+/** The ranking with which the outputs lose least when about a quarter of every group is gone, others making up for it. */
+export async function bestRanking(
+	model: Model,
+	rankings: readonly (readonly Learned[])[],
+	readers: readonly Reader[],
+	reference: Reference,
+	samples: Samples,
+	context: PassContext & { readonly compute: Compute },
+): Promise<readonly Learned[]> {
+	let best: { readonly ranking: readonly Learned[]; readonly lost: number } | undefined;
+	for (const ranking of rankings) {
+		if (rankings.length === 1) return ranking;
+		const copy = copyModel(model);
+		const taken = new Set<Reader>();
+		for (const { group, curve } of ranking) {
+			const own = group.consumers.flatMap((consumer) => readers.find((reader) => reader.contraction === consumer) ?? []);
+			// The lowest count of which weights are at hand is the one that competes, or a smaller probe in all rankings alike.
+			const point =
+				curve.find((found) => found.layers && found.removed >= trialCount(group.units.length, group.units.length - 1)) ??
+				curve.findLast((found) => found.layers);
+			// Weights of a layer that reads several groups are known for one of them at a time.
+			if (!point || own.some((reader) => taken.has(reader))) continue;
+			for (const reader of own) taken.add(reader);
+			applyTrial(own, point, (node) => copy.nodes.get(node));
+		}
+		const lost = await divergenceOf(copy.model, reference, samples, context.compute, context.signal);
+		if (!best || lost < best.lost) best = { ranking, lost };
+	}
+	return best?.ranking ?? [];
 }
 
 /** Gives copies of the readers the weights that make up for what is gone. */

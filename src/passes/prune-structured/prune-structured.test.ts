@@ -70,7 +70,9 @@ describe('prune-structured', () => {
 		const encoder = new Encoder();
 		encoder.raw(await serialize(model));
 		// Parts of a message that come twice are merged: the second lists all values again.
-		encoder.message(7, () => inner.forEach((value) => encodeValueInfo(encoder, 13, value)));
+		encoder.message(7, () => {
+			for (const value of inner) encodeValueInfo(encoder, 13, value);
+		});
 		const twice = await readModel(memorySource(encoder.bytes.slice()));
 		expect(twice.graph.repeated.length).toBe(inner.length);
 		const again = await readModel(memorySource(await serialize(twice)));

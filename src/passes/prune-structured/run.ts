@@ -13,7 +13,7 @@ import { findStructure, type Group, type Structure } from '../../core/structure/
 import { budgetOf, solvedCounts, uniformCounts } from './budget.ts';
 import { type Learned, learnGroups } from './learn.ts';
 import type { PruneOptions } from './options.ts';
-import { probeGroups } from './probe.ts';
+import { bestRanking, probeGroups } from './probe.ts';
 import { MOST_FEATURES, readersOf } from './readers.ts';
 import { type Refit, type RefitResult, refitLayers } from './recover.ts';
 
@@ -62,7 +62,7 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 	}
 	const budget = budgetOf(structure, options);
 	const solving = budget !== undefined && options.allocation !== 'uniform';
-	const learned = await learnGroups(
+	const rankings = await learnGroups(
 		model,
 		structure,
 		groups,
@@ -72,6 +72,14 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 		full,
 	);
 	const reference = await referenceOutputs(model, samples, compute, signal);
+	const learned = await bestRanking(model, rankings, readers, reference, samples, full);
+	if (rankings.length > 1) {
+		const much = rankings.indexOf(learned as Learned[]) > 0;
+		notes.push({
+			level: 'info',
+			reason: `ranked with ${much ? 'much' : 'little'} damping: on held-out examples the outputs lose less that way${much ? '; the sample inputs are few, or unlike each other' : ''}`,
+		});
+	}
 	if (solving && options.allocation === 'sensitivity') await probeGroups(model, learned, readers, reference, samples, full);
 	const counts = solving ? solvedCounts(structure, learned, options, budget) : uniformCounts(structure, learned, options, budget);
 	const gone = new Set(learned.flatMap(({ group, order }, i) => order.slice(0, counts[i]).map((unit) => group.units[unit] as number)));
