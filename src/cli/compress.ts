@@ -1,6 +1,7 @@
+import { writeFile } from 'node:fs/promises';
 import type { CalibrationSet } from '../core/pass/calibration.ts';
 import type { Note, PassReport } from '../core/pass/pass.ts';
-import { recipeNeeds, runRecipe } from '../core/pass/pipeline.ts';
+import { foundRecipe, recipeNeeds, runRecipe } from '../core/pass/pipeline.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import { resolveRecipe } from '../core/pass/resolve.ts';
 import { calibrationSet, learnAndJudge } from '../data/calibration.ts';
@@ -30,7 +31,8 @@ const calibrationExamples = 128;
 
 export const compress: Command = {
 	name: 'compress',
-	usage: 'pare compress MODEL --recipe FILE|PRESET -o OUT [--calibration FILE]… [--data FILE]… [--set pass.option=value]… [--no-run]',
+	usage:
+		'pare compress MODEL --recipe FILE|PRESET -o OUT [--calibration FILE]… [--data FILE]… [--set pass.option=value]… [--write-recipe FILE] [--no-run]',
 	summary: 'Applies a recipe and writes the result, after running it once.',
 	details: `The same recipe on the same file gives the same bytes as the page, unless --data lets a pass find its options by measuring;
 the recipe that came out of that is in the JSON and gives the same bytes anywhere.
@@ -45,6 +47,7 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 		data: { type: 'string', multiple: true },
 		'limit-drop': { type: 'string' },
 		budget: { type: 'string' },
+		'write-recipe': { type: 'string' },
 		set: { type: 'string', multiple: true },
 		'no-run': { type: 'boolean' },
 		...runOptions,
@@ -57,6 +60,7 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 		['--calibration-limit N', `at most this many of them, spread over all; default ${calibrationExamples}`],
 		['--limit-drop POINTS', 'most accuracy that may be lost, in points, for recipes that search'],
 		['--budget METRIC=CHANGE', 'how much to cut, e.g. macs=-25% or bytes=-50%, for recipes that prune to a budget'],
+		['--write-recipe FILE', 'the recipe as it ran, with what searching passes found in their place, to be edited and run again'],
 		['--set PASS.OPTION=VALUE', 'changes an option of the recipe; may be repeated'],
 		['--no-run', 'keep the result without having run it'],
 		...runOptionHelp,
@@ -148,6 +152,10 @@ export async function compressFile(context: CommandContext, file: ModelFile, ask
 			trial = await tryVariant(context, { engine, file, written, inputs, original });
 		}
 		await written.keep();
+		// What searching passes found stands in their place: that recipe gives this file without searching.
+		recipe = foundRecipe(recipe, report);
+		const recipeOut = args.text('write-recipe');
+		if (recipeOut !== undefined) await writeFile(recipeOut, `${JSON.stringify(recipe, undefined, '\t')}\n`);
 		const untried = trial ? undefined : run ? 'too-large' : 'no-run';
 		return {
 			document: documentOf({ file, out, recipe, resolved, calibration, report, written, trial, untried }),
@@ -242,6 +250,9 @@ function textOf({ file, out, resolved, calibration, report, written, trial, untr
 		lines.push(...groupedNotes(pass.notes).map((line) => `  ${line}`));
 	}
 	if (report.length === 0) lines.push('The recipe has no steps: the file is a copy.');
+	const steps = report.flatMap(({ found }) => found ?? []);
+	if (steps.length > 0)
+		lines.push(`Found: ${steps.map(({ pass }) => pass).join(', ')}; the recipe is in the JSON, or in a file with --write-recipe.`);
 	if (calibration) lines.push(`Learnt from ${calibration.n} sample inputs.`);
 	if (resolved.length > 0) lines.push('Found on the inputs:', ...groupedNotes(resolved).map((line) => `  ${line}`));
 	lines.push(
