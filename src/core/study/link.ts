@@ -339,7 +339,8 @@ function readStudy(wire: Wire, tables: Readonly<Record<keyof typeof layout, Tabl
 				.map(({ index: _, ...report }, place) => ({
 					...report,
 					pass: report.pass ?? at(steps, place, 'pass').pass,
-					options: steps[place]?.options ?? {},
+					// A pass that searched gave its place to the steps that it found.
+					options: (report.pass === undefined && steps[place]?.options) || {},
 				})),
 			...failureOf(V, row),
 			createdAt: when,

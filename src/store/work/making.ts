@@ -1,5 +1,5 @@
 import type { Note } from '../../core/pass/pass.ts';
-import { recipeNeeds } from '../../core/pass/pipeline.ts';
+import { foundRecipe, recipeNeeds } from '../../core/pass/pipeline.ts';
 import type { Recipe } from '../../core/pass/recipe.ts';
 import type { DatasetFacts, Hash, Target, Variant } from '../../core/study/study.ts';
 import { toFailure } from '../../workers/failure.ts';
@@ -57,7 +57,8 @@ export function createMaker(context: Context): Maker {
 		const report = first && notes.length > 0 ? [{ ...first, notes: [...notes, ...first.notes] }, ...others] : passReports;
 		const written: Variant = {
 			...current,
-			recipe,
+			// What searching passes found takes their place: this recipe gives these bytes anywhere.
+			recipe: foundRecipe(recipe, passReports),
 			file,
 			sizes: { bytes },
 			parameters,
