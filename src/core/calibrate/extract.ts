@@ -50,7 +50,11 @@ export function extractModel(
 	return { model, inputs: inputNames, outputs: outputNames };
 }
 
-function cloneNode(node: Node, into: Graph, known: Map<Value, Value>, main: Graph): void {
+/**
+ * Appends a copy of a node to `into`. `known`: what the values that it reads have become; its outputs and the stored tensors that it brings
+ * along (added to `main`) are entered. Throws where it reads anything else.
+ */
+export function cloneNode(node: Node, into: Graph, known: Map<Value, Value>, main: Graph): void {
 	const input = (value: Value | null): Value | null => {
 		if (!value) return null;
 		const found = known.get(value);
