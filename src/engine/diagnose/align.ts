@@ -255,7 +255,10 @@ function sameBodies(node: Node, other: Node): boolean {
 
 function attributesText(node: Node): string {
 	return [...node.attributes]
-		.map(([name, attr]) => `${name}=${attr.kind === 'tensor' ? '' : attr.kind === 'string' ? attr.value.join() : String('value' in attr ? attr.value : '')}`)
+		.map(
+			([name, attr]) =>
+				`${name}=${attr.kind === 'tensor' ? '' : attr.kind === 'string' ? attr.value.join() : String('value' in attr ? attr.value : '')}`,
+		)
 		.sort()
 		.join(';');
 }

@@ -1,9 +1,9 @@
 import type { Model } from '../../core/ir/model.ts';
 import type { TensorData } from '../../core/ir/tensor-data.ts';
-import { raiseOpset } from '../../core/onnx/opset.ts';
+import { fidelity } from '../../core/numeric/statistics.ts';
 import { inferTypes } from '../../core/onnx/infer.ts';
 import type { InferredTypes } from '../../core/onnx/infer-rules.ts';
-import { fidelity } from '../../core/numeric/statistics.ts';
+import { raiseOpset } from '../../core/onnx/opset.ts';
 import type { Compute } from '../../core/pass/calibration.ts';
 import type { Examples } from '../../core/study/examples.ts';
 import { type Alignment, alignModels, type CommonValue, commonValues } from './align.ts';
@@ -30,7 +30,10 @@ export interface Compared extends Alignment {
 	readonly originalTypes: InferredTypes;
 	readonly variantTypes: InferredTypes;
 	/** Shape and element types of the common values on an example that reached them. */
-	readonly shapes: ReadonlyMap<CommonValue, { readonly dims: readonly number[]; readonly original: TensorData['dtype']; readonly variant: TensorData['dtype'] }>;
+	readonly shapes: ReadonlyMap<
+		CommonValue,
+		{ readonly dims: readonly number[]; readonly original: TensorData['dtype']; readonly variant: TensorData['dtype'] }
+	>;
 	readonly notes: readonly string[];
 }
 
@@ -64,9 +67,19 @@ export async function compareGraphs(subjects: Subjects): Promise<Compared> {
 	const shapes = new Map<CommonValue, { dims: readonly number[]; original: TensorData['dtype']; variant: TensorData['dtype'] }>();
 	const agreement = new Map<CommonValue, number>();
 	const unequal = new Set<CommonValue>();
-	const ours = await ExposedModel.load(original, candidates.map((point) => point.original), originalTypes, compute);
+	const ours = await ExposedModel.load(
+		original,
+		candidates.map((point) => point.original),
+		originalTypes,
+		compute,
+	);
 	try {
-		const theirs = await ExposedModel.load(variant, candidates.map((point) => point.variant), variantTypes, compute);
+		const theirs = await ExposedModel.load(
+			variant,
+			candidates.map((point) => point.variant),
+			variantTypes,
+			compute,
+		);
 		try {
 			for (let look = 0; look < Math.min(MOST_LOOKS, examples.n); look++) {
 				const open = candidates.filter((point) => !shapes.has(point) && !unequal.has(point));
@@ -76,8 +89,14 @@ export async function compareGraphs(subjects: Subjects): Promise<Compared> {
 					signal?.throwIfAborted();
 					subjects.onProgress?.(at / open.length, 'Matching values of both graphs');
 					const group = open.slice(at, at + GROUP);
-					const a = await ours.run(feeds, group.map((point) => point.original));
-					const b = await theirs.run(feeds, group.map((point) => point.variant));
+					const a = await ours.run(
+						feeds,
+						group.map((point) => point.original),
+					);
+					const b = await theirs.run(
+						feeds,
+						group.map((point) => point.variant),
+					);
 					for (const point of group) {
 						const [one, two] = [a.get(point.original), b.get(point.variant)];
 						if (!one || !two) continue;
@@ -99,13 +118,25 @@ export async function compareGraphs(subjects: Subjects): Promise<Compared> {
 		await ours.release();
 	}
 	const outputs = candidates.filter((point) => point.original.isGraphOutput && point.original.graph === original.graph);
-	const worstOutput = Math.min(...outputs.map((point) => decibelsOr(agreement.get(point), Number.POSITIVE_INFINITY)), Number.POSITIVE_INFINITY);
+	const worstOutput = Math.min(
+		...outputs.map((point) => decibelsOr(agreement.get(point), Number.POSITIVE_INFINITY)),
+		Number.POSITIVE_INFINITY,
+	);
 	const rescaled = candidates.filter((point) => {
 		const db = agreement.get(point);
-		return db !== undefined && !outputs.includes(point) && db < STRANGE_DB && worstOutput > db + BETTER_DB && worstOutput > STRANGE_DB + BETTER_DB;
+		return (
+			db !== undefined &&
+			!outputs.includes(point) &&
+			db < STRANGE_DB &&
+			worstOutput > db + BETTER_DB &&
+			worstOutput > STRANGE_DB + BETTER_DB
+		);
 	});
 	for (const point of rescaled) unequal.add(point);
-	if (rescaled.length > 0) notes.push(`${rescaled.length} values with the same name hold something else in the variant (rescaled channels, for one) and are not compared.`);
+	if (rescaled.length > 0)
+		notes.push(
+			`${rescaled.length} values with the same name hold something else in the variant (rescaled channels, for one) and are not compared.`,
+		);
 	const points = candidates.filter((point) => !unequal.has(point) && (shapes.has(point) || neverReached(point)));
 	const ends = new Set(points.filter((point) => agreement.has(point)));
 	const { layers, unmatched } = await alignModels(points, ends, variant);
@@ -140,7 +171,11 @@ function checkInterface(original: Model, variant: Model): void {
 	}
 	const outputs = new Set(names(original, 'outputs'));
 	if (!names(variant, 'outputs').some((name) => outputs.has(name))) {
-		throw new DiagnosisError('interface', 'Original and variant have no output of the same name.', 'Compare with the model that this variant was made from.');
+		throw new DiagnosisError(
+			'interface',
+			'Original and variant have no output of the same name.',
+			'Compare with the model that this variant was made from.',
+		);
 	}
 }
 
@@ -148,4 +183,3 @@ function checkInterface(original: Model, variant: Model): void {
 export function floatBytes(dims: readonly number[]): number {
 	return 4 * dims.reduce((product, dim) => product * dim, 1);
 }
-

@@ -33,7 +33,9 @@ const SHOWN_BINS = 64;
  * weights, its activations), and accumulated. With `sensitivity` the error that a layer makes is added to the original's value and carried
  * to the outputs, as the search over mixed precision does. Memory: one example's values of the layers of a round, and their weights.
  */
-export async function layerErrors(options: ErrorOptions): Promise<{ readonly errors: ErrorReport; readonly sensitivity?: SensitivityReport }> {
+export async function layerErrors(
+	options: ErrorOptions,
+): Promise<{ readonly errors: ErrorReport; readonly sensitivity?: SensitivityReport }> {
 	const began = performance.now();
 	const compared = await compareGraphs({ ...options, onProgress: (fraction, stage) => options.onProgress?.(0.1 * fraction, stage) });
 	const run = new ErrorRun(options, compared);
@@ -88,9 +90,19 @@ class ErrorRun {
 		const { originalTypes, variantTypes } = this.#compared;
 		const points = [...new Set(this.#tallies.flatMap(({ layer }) => [layer.output, ...layer.inputs]))];
 		const outputs = outputNames(this.#options);
-		const board = await InjectionBoard.load(original, this.#sensitive().map(({ layer }) => layer.output.original), originalTypes, compute);
+		const board = await InjectionBoard.load(
+			original,
+			this.#sensitive().map(({ layer }) => layer.output.original),
+			originalTypes,
+			compute,
+		);
 		try {
-			const ours = await ExposedModel.load(original, points.map((point) => point.original), originalTypes, compute);
+			const ours = await ExposedModel.load(
+				original,
+				points.map((point) => point.original),
+				originalTypes,
+				compute,
+			);
 			try {
 				const theirs = await ExposedModel.load(
 					variant,
@@ -161,7 +173,10 @@ class ErrorRun {
 			for (const index of this.#indices) {
 				signal?.throwIfAborted();
 				const { feeds } = await examples.example(index, signal);
-				const plain = await ours.run(feeds, points.map((point) => point.original));
+				const plain = await ours.run(
+					feeds,
+					points.map((point) => point.original),
+				);
 				const changed = await theirs.run(feeds, [
 					...tallies.map(({ layer }) => layer.output.variant),
 					...(first ? outputs.map((name) => valueNamed(variant, name)) : []),
@@ -234,8 +249,11 @@ class ErrorRun {
 			if (activations) tally.activations.add(base, activations);
 		}
 		for (const [coded, sums] of tally.values) {
-			const values = floatsOf(tensors.get(coded.value));
-			if (!values) continue;
+			const read = floatsOf(tensors.get(coded.value));
+			if (!read) continue;
+			const [low, high] = coded.bounds;
+			const values =
+				low === Number.NEGATIVE_INFINITY && high === Number.POSITIVE_INFINITY ? read : read.map((x) => Math.min(high, Math.max(low, x)));
 			sums.histogram.add(values);
 			sums.total += values.length;
 			const { clip } = coded;
@@ -299,7 +317,8 @@ class ErrorRun {
 function diagnosisOf(tally: Tally): LayerDiagnosis {
 	const { layer } = tally;
 	const own = tally.reached > 0 ? figuresOf(tally.own.result()) : undefined;
-	const bytesOf = (nodes: LayerPair['variantPart']): number => nodes.reduce((sum, node) => sum + (isMain(node, layer) ? weightBytes(node) : 0), 0);
+	const bytesOf = (nodes: LayerPair['variantPart']): number =>
+		nodes.reduce((sum, node) => sum + (isMain(node, layer) ? weightBytes(node) : 0), 0);
 	const quantized: QuantizedTensorFigures[] = [];
 	for (const [coded, { histogram, clipped, total }] of tally.values) {
 		const shown = shownHistogram(histogram);
@@ -373,7 +392,10 @@ export function valueNamed(model: Subjects['variant'], name: string) {
 	return value;
 }
 
-export function classesOf({ original }: Pick<Subjects, 'original'>, { originalTypes }: Pick<Compared, 'originalTypes'>): number | undefined {
+export function classesOf(
+	{ original }: Pick<Subjects, 'original'>,
+	{ originalTypes }: Pick<Compared, 'originalTypes'>,
+): number | undefined {
 	const type = originalTypes.typeOf(original.graph.outputs[0]);
 	const last = type?.kind === 'tensor' ? type.shape?.at(-1) : undefined;
 	return typeof last === 'number' && last > 1 ? last : undefined;

@@ -37,7 +37,12 @@ export class ExposedModel {
 		);
 		try {
 			const session = exposed.outputs.size > 0 ? await compute.load(model) : undefined;
-			return new ExposedModel(session, new Map([...exposed.outputs].map(([value, output]) => [value, output.name])), inputs, exposed.refused);
+			return new ExposedModel(
+				session,
+				new Map([...exposed.outputs].map(([value, output]) => [value, output.name])),
+				inputs,
+				exposed.refused,
+			);
 		} finally {
 			exposed.restore();
 		}

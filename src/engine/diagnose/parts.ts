@@ -1,7 +1,7 @@
 import { extractModel } from '../../core/calibrate/extract.ts';
 import type { DType } from '../../core/ir/dtype.ts';
 import type { Node, Value } from '../../core/ir/graph.ts';
-import { Model } from '../../core/ir/model.ts';
+import type { Model } from '../../core/ir/model.ts';
 import { isSparse, memoryTensor, type TensorRef } from '../../core/ir/tensor.ts';
 import type { Feeds, TensorData } from '../../core/ir/tensor-data.ts';
 import { tensorType } from '../../core/ir/type.ts';
@@ -36,6 +36,8 @@ export interface Coded {
 	readonly value: CommonValue;
 	readonly codes: DType;
 	readonly clip: readonly [number, number] | undefined;
+	/** Bounds of a Relu or Clip that the codes' own range stands for: the original's layer bounds the value so as it reads it. */
+	readonly bounds: readonly [number, number];
 }
 
 /** The models of a layer alone: run them on its inputs. */
@@ -106,12 +108,18 @@ export async function loadParts(
 		const variant = await open('variant');
 		const swapped = await storedPairs(layer, models, compute);
 		const coded = await codedValues(layer, models.variant, compute);
-		const parts = { original, variant, coded, weight: swapped.weight, release: async () => void (await Promise.all(opened.map((session) => session.release()))) };
+		const parts = {
+			original,
+			variant,
+			coded,
+			weight: swapped.weight,
+			release: async () => void (await Promise.all(opened.map((session) => session.release()))),
+		};
 		const ops = layer.variantPart.filter((node) => !node.outputs.every((output) => !output || isConstant(output)));
 		const codes = ops.some((node) => QUANTIZES.has(node.op));
 		const integer = ops.find((node) => INTEGER.has(node.op));
 		if (integer) return { ...parts, undivided: `${integer.op} computes on the codes of both` };
-		if (!codes && layer.variantPart.some((node) => WEIGHT_ONLY.has(node.op))) return { ...parts, only: 'weights' };
+		if (!codes && decodesOnly(layer)) return { ...parts, only: 'weights' };
 		if (swapped.refused !== undefined) return { ...parts, undivided: swapped.refused };
 		const { ours, theirs } = swapped;
 		if (codes && theirs.length === 0) return { ...parts, only: 'activations' };
@@ -122,6 +130,19 @@ export async function loadParts(
 		for (const session of opened) await session.release();
 		throw error;
 	}
+}
+
+/** Whether the variant's operators are the original's and such that decode stored codes. */
+function decodesOnly(layer: LayerPair): boolean {
+	const ours = layer.originalPart.map((node) => node.qualifiedOp);
+	let decodes = false;
+	for (const node of layer.variantPart) {
+		const at = ours.indexOf(node.qualifiedOp);
+		if (at >= 0) ours.splice(at, 1);
+		else if (node.op === 'DequantizeLinear' || WEIGHT_ONLY.has(node.op)) decodes = true;
+		else if (!node.outputs.every((output) => !output || isConstant(output))) return false;
+	}
+	return decodes;
 }
 
 async function loadPart(
@@ -200,7 +221,11 @@ function equal(a: Float32Array, b: Float32Array): boolean {
 }
 
 /** What a constant holds, decoded by the runtime where nodes decode it; undefined where it is no float32. */
-async function storedFloats(value: Value, whole: Model, compute: Compute): Promise<{ dims: readonly number[]; data: Float32Array } | undefined> {
+async function storedFloats(
+	value: Value,
+	whole: Model,
+	compute: Compute,
+): Promise<{ dims: readonly number[]; data: Float32Array } | undefined> {
 	const stored = value.initializer;
 	if (stored) {
 		if (isSparse(stored) || stored.dtype !== 'float32') return undefined;
@@ -246,10 +271,30 @@ async function codedValues(layer: LayerPair, variant: Model, compute: Compute): 
 		coded.push({
 			value,
 			codes: zeroType,
+			bounds: await boundsOf(layer, value),
 			clip: node.op === 'QuantizeLinear' && scale ? [(least - z) * scale.value, (most - z) * scale.value] : undefined,
 		});
 	}
 	return coded;
+}
+
+/** Where the original reads a value through a Relu or Clip that the variant has no more. */
+async function boundsOf(layer: LayerPair, value: CommonValue): Promise<readonly [number, number]> {
+	const kept = new Set(layer.variantPart.map((node) => node.op));
+	let [low, high] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+	for (const node of layer.originalPart) {
+		if (node.input(0) !== value.original || node.domain !== '' || kept.has(node.op)) continue;
+		if (node.op === 'Relu') low = Math.max(low, 0);
+		if (node.op !== 'Clip') continue;
+		const bound = async (slot: number, name: string, otherwise: number): Promise<number> => {
+			const stored = node.input(slot)?.initializer;
+			if (!stored) return node.float(name, otherwise);
+			return isSparse(stored) || stored.dtype !== 'float32' ? otherwise : (float32View(await stored.bytes())[0] ?? otherwise);
+		};
+		low = Math.max(low, await bound(1, 'min', Number.NEGATIVE_INFINITY));
+		high = Math.min(high, await bound(2, 'max', Number.POSITIVE_INFINITY));
+	}
+	return [low, high];
 }
 
 const limits: ReadonlyMap<string, readonly [number, number]> = new Map([
@@ -267,7 +312,11 @@ function zeroDtype(value: Value | null, found: DType | undefined): DType {
 }
 
 /** A stored scale or zero point that holds for the whole tensor. */
-async function scalarOf(value: Value | null, whole: Model, compute: Compute): Promise<{ readonly value: number; readonly dtype: DType } | undefined> {
+async function scalarOf(
+	value: Value | null,
+	whole: Model,
+	compute: Compute,
+): Promise<{ readonly value: number; readonly dtype: DType } | undefined> {
 	if (!value || !isConstant(value)) return undefined;
 	const stored = value.initializer;
 	if (stored) {
