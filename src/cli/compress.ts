@@ -59,7 +59,10 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 		['--calibration FILE', 'inputs to learn from (ranges, rounding, refit): as --data; without it, a quarter of --data, at most 100'],
 		['--calibration-limit N', `at most this many of them, spread over all; default ${calibrationExamples}`],
 		['--limit-drop POINTS', 'most accuracy that may be lost, in points, for recipes that search'],
-		['--budget METRIC=CHANGE', 'how much to cut, e.g. macs=-25% or bytes=-50%, for recipes that prune to a budget'],
+		[
+			'--budget METRIC=CHANGE',
+			'how much to cut, e.g. macs=-25%, bytes=-50% or ms=-25%, or what share of the answers must stay, e.g. floor=0.95',
+		],
 		['--write-recipe FILE', 'the recipe as it ran, with what searching passes found in their place, to be edited and run again'],
 		['--set PASS.OPTION=VALUE', 'changes an option of the recipe; may be repeated'],
 		['--no-run', 'keep the result without having run it'],

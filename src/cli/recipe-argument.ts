@@ -73,12 +73,22 @@ export function withLimitDrop(recipe: Recipe, text: string): Recipe {
 
 const budgetKeys = { macs: 'macsChange', bytes: 'bytesChange', ms: 'msChange' } as const;
 
-/** Sets how much is to be cut (`macs=-25%`) on every step that prunes to a budget. Throws UsageError. */
+/** Sets how much is to be cut (`macs=-25%`), or what must stay of the answers (`floor=0.95`), on every step that prunes to a budget. Throws UsageError. */
 export function withBudget(recipe: Recipe, text: string): Recipe {
+	const floor = /^floor=(\d+(?:\.\d+)?)(%?)$/.exec(text.trim());
+	if (floor) {
+		const share = Number(floor[1]) / (floor[2] ? 100 : 1);
+		if (!(share > 0 && share <= 1))
+			throw new UsageError(`--budget floor takes a share of 1, not "${floor[1]}${floor[2]}".`, 'For example --budget floor=0.95.');
+		return withOption(recipe, 'floor', share, `--budget ${text}`);
+	}
 	const match = /^(macs|bytes|ms)=(-?\d+(?:\.\d+)?)(%?)$/.exec(text.trim());
 	const change = match ? Number(match[2]) / (match[3] ? 100 : 1) : Number.NaN;
 	if (!match || !(change < 0 && change > -1)) {
-		throw new UsageError(`--budget takes a metric and a change, not "${text}".`, 'For example --budget macs=-25% or --budget bytes=-50%.');
+		throw new UsageError(
+			`--budget takes a metric and a change, not "${text}".`,
+			'For example --budget macs=-25%, bytes=-50%, ms=-25% or floor=0.95.',
+		);
 	}
 	return withOption(recipe, budgetKeys[match[1] as keyof typeof budgetKeys], change, `--budget ${text}`);
 }

@@ -3,7 +3,7 @@ import type { Node } from '../ir/graph.ts';
 import { memoryTensor } from '../ir/tensor.ts';
 import { dampedCholesky, solveCholesky } from '../numeric/linear-algebra.ts';
 import { constantView } from '../pass/constant-view.ts';
-import { dropUnused } from '../pass/weights.ts';
+import { storeAt } from './layer.ts';
 
 /** A convolution in which each output channel sees one input channel of its own. */
 export interface DepthwiseLayer {
@@ -32,13 +32,9 @@ export async function readDepthwise(node: Node, signal?: AbortSignal): Promise<D
 
 /** Stores new kernels and biases. The old tensors stay where other nodes read them. */
 export function writeDepthwise(node: Node, layer: DepthwiseLayer, weights: Float32Array, bias: Float32Array): void {
-	const { graph } = node;
-	const [old, before] = [node.input(1), node.input(2)];
-	const tensor = memoryTensor('float32', [layer.channels, 1, ...layer.kernel], weights);
-	node.setInput(1, graph.addInitializer(old?.name || `${node.name || node.op}_weight`, tensor));
-	dropUnused(old);
-	node.setInput(2, graph.addInitializer(before?.name || `${node.name || node.op}_bias`, memoryTensor('float32', [layer.channels], bias)));
-	dropUnused(before);
+	const label = node.name || node.op;
+	storeAt(node, 1, `${label}_weight`, memoryTensor('float32', [layer.channels, 1, ...layer.kernel], weights));
+	storeAt(node, 2, `${label}_bias`, memoryTensor('float32', [layer.channels], bias));
 }
 
 /** Sums that a least-squares fit of every channel's own kernel needs; the last feature is 1. Memory: channels times taps squared. */

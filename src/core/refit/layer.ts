@@ -69,32 +69,39 @@ export async function readLayer(node: Node, signal?: AbortSignal): Promise<Layer
 
 /** Stores new weights [outputs, features] and bias; `kernel`: spatial sizes of a convolution. The old tensors stay where other nodes read them. */
 export function writeLayer(node: Node, layer: LayerMatrix, weights: Float32Array, bias: Float32Array, kernel: readonly number[]): void {
-	const { graph } = node;
-	const old = node.input(1);
-	const base = old?.name || `${node.name || node.op}_weight`;
+	const label = node.name || node.op;
 	if (node.op === 'Conv') {
-		node.setInput(1, graph.addInitializer(base, memoryTensor('float32', [layer.outputs, layer.features / layer.taps, ...kernel], weights)));
+		storeAt(node, 1, `${label}_weight`, memoryTensor('float32', [layer.outputs, layer.features / layer.taps, ...kernel], weights));
 	} else {
 		const turned = node.op === 'Gemm' && node.int('transB', 0) === 1;
 		const dims = turned ? [layer.outputs, layer.features] : [layer.features, layer.outputs];
 		const data = turned ? weights : transposed(weights, layer.outputs, layer.features);
-		node.setInput(1, graph.addInitializer(base, memoryTensor('float32', dims, data)));
+		storeAt(node, 1, `${label}_weight`, memoryTensor('float32', dims, data));
 	}
-	dropUnused(old);
 	if (!layer.hasBias) return;
 	const tensor = memoryTensor('float32', [layer.outputs], bias);
 	if (node.op !== 'MatMul') {
-		const before = node.input(2);
-		node.setInput(2, graph.addInitializer(before?.name || `${node.name || node.op}_bias`, tensor));
-		dropUnused(before);
+		storeAt(node, 2, `${label}_bias`, tensor);
 		return;
 	}
 	const add = biasAdd(node);
-	if (!add) return;
-	const index = add.input(0) === node.output() ? 1 : 0;
-	const before = add.input(index);
-	add.setInput(index, graph.addInitializer(before?.name || 'bias', tensor));
-	dropUnused(before);
+	if (add) storeAt(add, add.input(0) === node.output() ? 1 : 0, `${label}_bias`, tensor);
+}
+
+/** Lets a node read a stored tensor: in the place of the one that it alone read before, under its name, else as a new one. */
+export function storeAt(node: Node, slot: number, name: string, tensor: TensorRef): void {
+	const old = node.input(slot);
+	if (old?.initializer && old.uses.size === 1 && !old.isGraphOutput && old.graph === node.graph && sameDims(old.initializer, tensor)) {
+		old.initializer = tensor;
+		return;
+	}
+	node.setInput(slot, node.graph.addInitializer(old?.name || name, tensor));
+	dropUnused(old);
+}
+
+/** Declared types of a value follow its tensor only where shapes stay. */
+function sameDims(a: { readonly dims: readonly number[] }, b: TensorRef): boolean {
+	return a.dims.length === b.dims.length && a.dims.every((dim, axis) => dim === b.dims[axis]);
 }
 
 /** Rows of a layer's features, or of its outputs, at some positions of one example. */

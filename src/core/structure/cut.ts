@@ -61,13 +61,24 @@ export function selectTensor(tensor: TensorRef, keeps: readonly (readonly number
 	);
 }
 
+/** A stored tensor that shrank. */
+export interface CutShape {
+	readonly tensor: string;
+	readonly before: readonly number[];
+	readonly after: readonly number[];
+}
+
 /**
  * Takes the classes in `gone` out of the model: stored tensors shrink, constants that hold sizes are rewritten, declared types follow.
- * Gives the number of stored tensors that changed and their bytes before. The trace describes the model as it was: it is spent.
+ * Gives the stored tensors that changed and their bytes before. The trace describes the model as it was: it is spent.
  */
-export function cutModel(trace: Trace, gone: ReadonlySet<number>): { readonly tensors: number; readonly bytes: number } {
+export function cutModel(
+	trace: Trace,
+	gone: ReadonlySet<number>,
+): { readonly tensors: number; readonly bytes: number; readonly shapes: readonly CutShape[] } {
 	const remaining = remainingAfter(trace, gone);
-	let [tensors, bytes] = [0, 0];
+	const shapes: CutShape[] = [];
+	let bytes = 0;
 	for (const [value, axes] of trace.axes) {
 		const keeps = axes.map((labels) => keptIndices(labels, remaining));
 		if (keeps.every((keep) => keep === undefined)) continue;
@@ -80,7 +91,7 @@ export function cutModel(trace: Trace, gone: ReadonlySet<number>): { readonly te
 				for (const name of [...(producer?.attributes.keys() ?? [])]) producer?.removeAttribute(name);
 				producer?.setAttribute('value', attribute.tensor(cut));
 			}
-			tensors += 1;
+			shapes.push({ tensor: value.name, before: stored.dims, after: cut.dims });
 			bytes += stored.byteLength;
 		}
 		const { type } = value;
@@ -94,5 +105,5 @@ export function cutModel(trace: Trace, gone: ReadonlySet<number>): { readonly te
 	for (const edit of trace.edits) {
 		if (edit.axes.some((labels) => remaining.kept(labels) < labels.length)) edit.apply(remaining);
 	}
-	return { tensors, bytes };
+	return { tensors: shapes.length, bytes, shapes };
 }

@@ -21,6 +21,7 @@ export interface Group {
 	readonly index: number;
 	/** Label of the first node that makes what can go. */
 	readonly name: string;
+	readonly maker: Node | undefined;
 	readonly kind: 'channels' | 'blocks';
 	/** Classes of atoms, each one unit. */
 	readonly units: readonly number[];
@@ -54,6 +55,10 @@ export interface Structure {
 	readonly bytes: number;
 	/** What is left when so many units of each group go (fractions allowed). */
 	estimate(gone: readonly number[]): { readonly macs: number; readonly allMacs: number; readonly bytes: number };
+	/** The share of its multiply-accumulates that is then left of each node. */
+	sharesLeft(gone: readonly number[]): Map<Node, number>;
+	/** Nodes with multiply-accumulates that shrink with a group. */
+	nodesOf(group: Group): Node[];
 }
 
 const rules = new Map([...elementwiseRules, ...layerRules, ...shapeRules]);
@@ -101,6 +106,13 @@ export async function findStructure(model: Model): Promise<Structure> {
 	const bytes = storedBytesOf(trace);
 	const share = sharesOf(trace, groups);
 	const macs = totalMacs(trace, (cost) => cost.macs);
+	const leftOf =
+		(gone: readonly number[]) =>
+		(labels: Int32Array): number => {
+			let count = labels.length;
+			for (const [group, perUnit] of share(labels)) count -= (gone[group] ?? 0) * perUnit;
+			return count / labels.length;
+		};
 	return {
 		trace,
 		groups,
@@ -108,12 +120,17 @@ export async function findStructure(model: Model): Promise<Structure> {
 		macs,
 		allMacs: trace.costs.reduce((sum, cost) => sum + cost.macs, 0),
 		bytes,
+		sharesLeft(gone) {
+			const left = leftOf(gone);
+			return new Map(trace.costs.map((cost) => [cost.node, cost.axes.reduce((product, labels) => product * left(labels), 1)]));
+		},
+		nodesOf(group) {
+			const own = new Set(group.units);
+			const touched = (labels: Int32Array): boolean => labels.some((atom) => own.has(trace.atoms.find(atom)));
+			return trace.costs.filter((cost) => cost.axes.some(touched)).map((cost) => cost.node);
+		},
 		estimate(gone) {
-			const left = (labels: Int32Array): number => {
-				let count = labels.length;
-				for (const [group, perUnit] of share(labels)) count -= (gone[group] ?? 0) * perUnit;
-				return count / labels.length;
-			};
+			const left = leftOf(gone);
 			const macsLeft = (cost: Cost): number => cost.axes.reduce((product, labels) => product * left(labels), cost.macs);
 			const total = totalMacs(trace, macsLeft);
 			const allMacs = trace.costs.reduce((sum, cost) => sum + macsLeft(cost), 0);
@@ -147,6 +164,7 @@ function describe(
 	return {
 		index,
 		name: reader?.label ?? first.value.name,
+		maker: reader,
 		kind: perUnit > 1 ? 'blocks' : 'channels',
 		units: [...roots].sort((a, b) => a - b),
 		width: perUnit,

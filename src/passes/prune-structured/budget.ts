@@ -1,20 +1,50 @@
 import type { Structure } from '../../core/structure/groups.ts';
+import type { LatencyTable } from './latency.ts';
 import type { Learned } from './learn.ts';
 import type { PruneOptions } from './options.ts';
 
-/** Multiply-accumulates and bytes that the result may have at most. */
+/** What the result may have at most; infinite: anything. */
 export interface Budget {
 	readonly macs: number;
 	readonly bytes: number;
+	readonly ms: number;
+	/** What layers take on the runtime, where time is a budget. */
+	readonly latency?: LatencyTable;
 }
 
 /** Share of the whole by which a budget may be missed: whole channels, rounded, seldom meet it to the number. */
 const SLACK = 0.005;
 
-export function budgetOf(structure: Structure, options: PruneOptions): Budget | undefined {
-	if (options.macsChange === 0 && options.bytesChange === 0) return undefined;
+export function budgetOf(structure: Structure, options: PruneOptions, latency?: LatencyTable): Budget | undefined {
+	if (options.macsChange === 0 && options.bytesChange === 0 && !latency) return undefined;
 	const limit = (total: number, change: number): number => (change < 0 ? total * (1 + change + SLACK) : Number.POSITIVE_INFINITY);
-	return { macs: limit(structure.macs, options.macsChange), bytes: limit(structure.bytes, options.bytesChange) };
+	return {
+		macs: limit(structure.macs, options.macsChange),
+		bytes: limit(structure.bytes, options.bytesChange),
+		ms: limit(latency?.wholeMs ?? 0, latency ? options.msChange : 0),
+		...(latency && { latency }),
+	};
+}
+
+/** What is left when so many units of each group go. */
+export interface Left {
+	readonly macs: number;
+	readonly allMacs: number;
+	readonly bytes: number;
+	readonly ms: number;
+}
+
+export function leftOf(
+	structure: Structure,
+	learned: readonly Learned[],
+	counts: readonly number[],
+	latency: LatencyTable | undefined,
+): Left {
+	const gone = new Array<number>(structure.groups.length).fill(0);
+	for (const [i, { group }] of learned.entries()) gone[group.index] = counts[i] as number;
+	const estimate = structure.estimate(gone);
+	const ms = latency ? latency.estimateMs(structure.sharesLeft(gone), estimate.macs / Math.max(1, structure.macs)) : 0;
+	return { ...estimate, ms };
 }
 
 /** How many units go when a share of the group goes: what is left is a multiple of `roundTo`, and at least the least share. */
@@ -47,15 +77,9 @@ export function uniformCounts(
 	return counts(high);
 }
 
-function left(structure: Structure, learned: readonly Learned[], counts: readonly number[]): ReturnType<Structure['estimate']> {
-	const gone = new Array<number>(structure.groups.length).fill(0);
-	for (const [i, { group }] of learned.entries()) gone[group.index] = counts[i] as number;
-	return structure.estimate(gone);
-}
-
 function meets(structure: Structure, learned: readonly Learned[], counts: readonly number[], budget: Budget): boolean {
-	const { macs, bytes } = left(structure, learned, counts);
-	return macs <= budget.macs && bytes <= budget.bytes;
+	const { macs, bytes, ms } = leftOf(structure, learned, counts, budget.latency);
+	return macs <= budget.macs && bytes <= budget.bytes && ms <= budget.ms;
 }
 
 /**
@@ -123,14 +147,15 @@ export function solvedCounts(structure: Structure, learned: readonly Learned[], 
 	const counts = learned.map(() => 0);
 	const meeting = (changed: readonly number[]): boolean => meets(structure, learned, changed, budget);
 	/** What counts as saved: of the metrics whose budget is not met yet. All branches of an If count, or equal ones would stop each other. */
-	const workOf = (changed: readonly number[], metrics: { macs: boolean; bytes: boolean }): number => {
-		const { allMacs, bytes } = left(structure, learned, changed);
-		return (metrics.macs ? allMacs / structure.allMacs : 0) + (metrics.bytes ? bytes / structure.bytes : 0);
+	const workOf = (changed: readonly number[], metrics: { macs: boolean; bytes: boolean; ms: boolean }): number => {
+		const { allMacs, bytes, ms } = leftOf(structure, learned, changed, budget.latency);
+		const whole = budget.latency?.wholeMs ?? 1;
+		return (metrics.macs ? allMacs / structure.allMacs : 0) + (metrics.bytes ? bytes / structure.bytes : 0) + (metrics.ms ? ms / whole : 0);
 	};
 	for (;;) {
-		const state = left(structure, learned, counts);
-		const open = { macs: state.macs > budget.macs, bytes: state.bytes > budget.bytes };
-		if (!open.macs && !open.bytes) break;
+		const state = leftOf(structure, learned, counts, budget.latency);
+		const open = { macs: state.macs > budget.macs, bytes: state.bytes > budget.bytes, ms: state.ms > budget.ms };
+		if (!open.macs && !open.bytes && !open.ms) break;
 		const now = workOf(counts, open);
 		let best: { i: number; next: number; rate: number } | undefined;
 		for (const [i, { group }] of learned.entries()) {

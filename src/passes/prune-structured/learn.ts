@@ -160,7 +160,7 @@ async function rank(
 		order = await rankByWeights(structure.trace, group, byWeights, context.random.fork(group.name));
 	}
 	if (layers.length === 0 || !products) return [{ group, order: order ?? [], curve: [], probes: [] }];
-	const budgeted = options.macsChange < 0 || options.bytesChange < 0;
+	const budgeted = options.macsChange < 0 || options.bytesChange < 0 || options.msChange < 0 || options.floor > 0;
 	// Wide layers are ranked as far as they are likely to go: each removal takes the square of the width.
 	const share = budgeted ? Math.min(1 - options.leastShare, count > 256 ? 0.75 : 1) : options.ratio;
 	const most = Math.min(count - 1, Math.ceil(count * share));

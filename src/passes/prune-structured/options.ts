@@ -17,6 +17,22 @@ export const schema = options({
 		max: 0,
 		step: 0.05,
 	}),
+	msChange: number({
+		title: 'Milliseconds',
+		help: 'How much of the time of a run to save on the runtime at hand, e.g. -0.25 for a quarter less. Layers are timed first. 0: no such budget.',
+		default: 0,
+		min: -0.95,
+		max: 0,
+		step: 0.05,
+	}),
+	floor: number({
+		title: 'Accuracy floor',
+		help: 'As much is cut as leaves this share of the held-out answers: right ones where there are labels, else the same class, else the cosine. 0: no floor.',
+		default: 0,
+		min: 0,
+		max: 1,
+		step: 0.01,
+	}),
 	ratio: number({
 		title: 'Share of each group',
 		help: 'Share of the channels, hidden units or heads of every group that goes where no budget is given.',

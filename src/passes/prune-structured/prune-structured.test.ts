@@ -96,6 +96,45 @@ describe('prune-structured', () => {
 		expect(sizes.size).toBe(1);
 	});
 
+	it('cuts down to an accuracy floor, and no further', async () => {
+		const dims = [1, 3, 12, 16];
+		const base = { allocation: 'error', augment: false, macsChange: -0.6 };
+		const free = await learnedTrial(convModel(), pruneStructured, base, calibration(dims), judged(dims));
+		const bound = await learnedTrial(convModel(), pruneStructured, { ...base, floor: 1 }, calibration(dims), judged(dims));
+		expect(await macsOf(bound.model)).toBeGreaterThanOrEqual(await macsOf(free.model));
+		expect(bound.report.notes.some((note) => note.reason.includes('accuracy floor'))).toBe(true);
+	});
+
+	it('times layers for a budget of milliseconds', async () => {
+		const dims = [1, 3, 12, 16];
+		const options = { allocation: 'error', augment: false, msChange: -0.3 };
+		const { report } = await learnedTrial(convModel(), pruneStructured, options, calibration(dims), judged(dims));
+		expect(report.headline).toMatch(/A run takes [\d.]+ % of the time/);
+		const groups = report.entries?.filter((entry) => entry.kind === 'group') ?? [];
+		expect(groups.every((entry) => (entry.latencyMs ?? 0) > 0)).toBe(true);
+	});
+
+	it('reports groups, shapes and recovery as figures', async () => {
+		const dims = [1, 3, 12, 16];
+		const { report, model } = await learnedTrial(
+			convModel(),
+			pruneStructured,
+			{ ratio: 0.25, augment: false },
+			calibration(dims),
+			judged(dims),
+		);
+		const entries = report.entries ?? [];
+		const group = entries.find((entry) => entry.kind === 'group');
+		expect(group).toMatchObject({ node: 'conv', before: 32, after: 24, units: 'channels', width: 1 });
+		const shapes = entries.filter((entry) => entry.kind === 'shape');
+		expect(shapes[0]).toMatchObject({ before: [32, 3, 3, 3], after: [24, 3, 3, 3] });
+		const stored = new Map([...model.graph.initializers].map((value) => [value.name, value.initializer?.dims]));
+		for (const shape of shapes) expect(stored.get(shape.tensor)).toEqual(shape.after);
+		const recovery = entries.filter((entry) => entry.kind === 'recovery');
+		expect(recovery.length).toBeGreaterThan(0);
+		for (const entry of recovery) expect(entry.errorAfter).toBeLessThanOrEqual(entry.errorBefore);
+	});
+
 	it('leaves excluded layers whole, and says when nothing is left to cut', async () => {
 		const dims = [1, 3, 10, 16];
 		const names = ['conv', 'conv_1', 'conv_2'];

@@ -1,21 +1,18 @@
-import type { Node, Value } from '../../core/ir/graph.ts';
-import { allNodes, type Model } from '../../core/ir/model.ts';
-import { constantView } from '../../core/pass/constant-view.ts';
+import type { Model } from '../../core/ir/model.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import { copyModel } from '../../core/refit/copy.ts';
-import { readDepthwise } from '../../core/refit/depthwise.ts';
-import { readLayer } from '../../core/refit/layer.ts';
-import { divergenceOf, referenceOutputs } from '../../core/refit/reference.ts';
+import { referenceOutputs } from '../../core/refit/reference.ts';
 import { divideSamples } from '../../core/refit/samples.ts';
-import { valuesBehind } from '../../core/refit/targets.ts';
-import { cutModel, keptIndices, remainingAfter } from '../../core/structure/cut.ts';
 import { findStructure, type Group, type Structure } from '../../core/structure/groups.ts';
-import { budgetOf, solvedCounts, uniformCounts } from './budget.ts';
+import { type Budget, budgetOf, leftOf, solvedCounts, uniformCounts } from './budget.ts';
+import { cutAndFit, goneAtoms } from './cut-and-fit.ts';
+import { countsAboveFloor } from './floor.ts';
+import { measureLatency, timeModels } from './latency.ts';
 import { type Learned, learnGroups } from './learn.ts';
+import { groupEntries, groupNotes, keptNotes, recoveryEntries, refitNotes, shapeEntries } from './notes.ts';
 import type { PruneOptions } from './options.ts';
 import { bestRanking, probeGroups } from './probe.ts';
-import { MOST_FEATURES, readersOf } from './readers.ts';
-import { type Refit, type RefitResult, refitLayers } from './recover.ts';
+import { readersOf } from './readers.ts';
 
 /** Groups that the options let be cut. */
 export function eligibleGroups(structure: Structure, options: PruneOptions): Group[] {
@@ -27,19 +24,6 @@ export function eligibleGroups(structure: Structure, options: PruneOptions): Gro
 			...group.places.flatMap((place) => [...place.value.uses].map((use) => use.node)),
 		];
 		return !nodes.some((node) => excluded.has(node.name) || excluded.has(node.label));
-	});
-}
-
-/** Reasons for layers whose output channels stay, one note for each reason. */
-export function keptNotes(structure: Structure): Note[] {
-	const byReason = new Map<string, string[]>();
-	for (const { layer, node, reason } of structure.kept) {
-		const key = `${reason} (${node})`;
-		byReason.set(key, [...(byReason.get(key) ?? []), layer]);
-	}
-	return [...byReason].map(([reason, layers]): Note => {
-		const shown = layers.slice(0, 3).join(', ') + (layers.length > 3 ? ` and ${layers.length - 3} more` : '');
-		return { level: 'skip', node: layers[0] ?? '', reason: `the outputs of ${shown} stay: ${reason}` };
 	});
 }
 
@@ -60,17 +44,20 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 	for (const reader of readers) {
 		if (!reader.layer) notes.push({ level: 'skip', node: reader.node.label, reason: `it is not fitted anew: ${reader.reason}` });
 	}
-	const budget = budgetOf(structure, options);
-	const solving = budget !== undefined && options.allocation !== 'uniform';
-	const rankings = await learnGroups(
-		model,
-		structure,
-		groups,
-		readers,
-		samples,
-		solving ? options : { ...options, allocation: 'uniform' },
-		full,
-	);
+	const latency =
+		options.msChange < 0
+			? await measureLatency(model, structure, groups, {
+					compute,
+					calibration,
+					signal,
+					onProgress: (fraction, layer) => context.progress(0.02 + 0.08 * fraction, `timing ${layer}`),
+				})
+			: undefined;
+	const budget = budgetOf(structure, options, latency);
+	const searching = options.floor > 0;
+	const solving = (budget !== undefined || searching) && options.allocation !== 'uniform';
+	const ranked = solving ? options : { ...options, allocation: 'uniform' as const };
+	const rankings = await learnGroups(model, structure, groups, readers, samples, ranked, full);
 	const reference = await referenceOutputs(model, samples, compute, signal);
 	const learned = await bestRanking(model, rankings, readers, reference, samples, full);
 	if (rankings.length > 1) {
@@ -81,37 +68,41 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 		});
 	}
 	if (solving && options.allocation === 'sensitivity') await probeGroups(model, learned, readers, reference, samples, full);
-	const counts = solving ? solvedCounts(structure, learned, options, budget) : uniformCounts(structure, learned, options, budget);
-	const gone = new Set(learned.flatMap(({ group, order }, i) => order.slice(0, counts[i]).map((unit) => group.units[unit] as number)));
-	if (gone.size === 0) return { changed: 0, eligible: groups.length, bytesTouched: 0, unit: 'groups', notes };
-
-	// Told before cutting: what is stored shrinks then.
-	const estimate = structure.estimate(countsByGroup(structure, learned, counts));
-	const original = copyModel(model);
-	const refits = options.refit ? await refitsFor(model, structure, gone, original.nodes, options) : [];
-	const cut = cutModel(structure.trace, gone);
-	const unfitted = copyModel(model).model;
-	let fitted: readonly RefitResult[] = [];
-	if (options.refit) {
-		fitted = await refitLayers(model, original.model, refits, samples, full);
-		const [before, after] = [
-			await divergenceOf(unfitted, reference, samples, compute, signal),
-			await divergenceOf(model, reference, samples, compute, signal),
-		];
-		notes.push({
-			level: after <= before ? 'info' : 'warn',
-			reason: `outputs of ${samples.held.length} held-out examples diverge by ${after.toPrecision(3)} after refitting, ${before.toPrecision(3)} without`,
-		});
-		if (after > before) {
-			takeBack(model, unfitted, refits);
-			notes.push({ level: 'warn', reason: 'refitting did not help and was left out' });
-			fitted = [];
-		}
+	const countsFor = (wanted: Budget | undefined): number[] =>
+		solving && wanted ? solvedCounts(structure, learned, options, wanted) : uniformCounts(structure, learned, options, wanted);
+	const known = { samples, reference };
+	let counts: readonly number[];
+	if (searching) {
+		const found = await countsAboveFloor(model, structure, learned, budget, countsFor, known, options, full);
+		counts = found.counts;
+		notes.push(...found.notes);
+	} else counts = countsFor(budget);
+	const gone = goneAtoms(structure, learned, counts);
+	if (gone.size === 0) {
+		return { changed: 0, eligible: groups.length, bytesTouched: 0, unit: 'groups', notes, entries: groupEntries(learned, counts) };
 	}
-	notes.push(...groupNotes(learned, counts), ...refitNotes(fitted));
+	// Told before cutting: what is stored shrinks then.
+	const estimate = leftOf(structure, learned, counts, latency);
+	const { feeds } = await calibration.example(0, signal);
+	const whole = latency && copyModel(model).model;
+	const entries = groupEntries(learned, counts, latency && (({ group }) => latency.groupMs(group)));
+	const { macs, bytes } = structure;
+	const cut = await cutAndFit(model, structure, gone, known, options, full);
+	notes.push(...cut.notes, ...groupNotes(learned, counts), ...refitNotes(cut.fitted));
 	const changed = counts.filter((count) => count > 0).length;
-	if (budget && (estimate.macs > budget.macs * 1.02 || estimate.bytes > budget.bytes * 1.02)) {
+	if (budget && (estimate.macs > budget.macs * 1.02 || estimate.bytes > budget.bytes * 1.02 || estimate.ms > budget.ms * 1.02)) {
 		notes.unshift({ level: 'warn', reason: 'the budget cannot be met: all that can go, as far as the options let it, is gone' });
+	}
+	let measured = '';
+	if (whole) {
+		const [before, after] = await timeModels([whole, model], feeds, compute, signal);
+		measured = ` A run takes ${percent(after / before)} of the time (median of interleaved runs).`;
+		if (after > before * (1 + options.msChange) * 1.05) {
+			notes.push({
+				level: 'warn',
+				reason: `less time was saved than asked for: ${percent(after / before)} instead of ${percent(1 + options.msChange)}`,
+			});
+		}
 	}
 	return {
 		changed,
@@ -119,81 +110,9 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 		bytesTouched: cut.bytes,
 		unit: 'groups',
 		notes,
-		headline: `${gone.size} channels, hidden units or heads of ${changed} groups are gone: ${percent(estimate.macs / structure.macs)} of the multiply-accumulates and ${percent(estimate.bytes / structure.bytes)} of the weights are left.`,
+		entries: [...entries, ...shapeEntries(cut.shapes), ...recoveryEntries(cut.fitted)],
+		headline: `${gone.size} channels, hidden units or heads of ${changed} groups are gone: ${percent(estimate.macs / macs)} of the multiply-accumulates and ${percent(estimate.bytes / bytes)} of the weights are left.${measured}`,
 	};
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
-
-function countsByGroup(structure: Structure, learned: readonly Learned[], counts: readonly number[]): number[] {
-	const gone = new Array<number>(structure.groups.length).fill(0);
-	for (const [i, { group }] of learned.entries()) gone[group.index] = counts[i] as number;
-	return gone;
-}
-
-/** Layers that something reaches that differs once the classes go, with what stays of their outputs. Told before cutting. */
-async function refitsFor(
-	model: Model,
-	structure: Structure,
-	gone: ReadonlySet<number>,
-	originals: ReadonlyMap<Node, Node>,
-	options: PruneOptions,
-): Promise<Refit[]> {
-	const { trace } = structure;
-	const remaining = remainingAfter(trace, gone);
-	const shrinks = (value: Value): boolean => trace.axes.get(value)?.some((labels) => keptIndices(labels, remaining) !== undefined) ?? false;
-	const behind = valuesBehind(model, shrinks);
-	const refits: Refit[] = [];
-	for (const node of allNodes(model)) {
-		const original = originals.get(node);
-		const input = node.input(0);
-		if (!original || !input || !behind.has(input)) continue;
-		if (options.recover === 'readers' && !shrinks(input)) continue;
-		const depthwise = await readDepthwise(node);
-		const layer = depthwise ?? (await readLayer(node));
-		if (typeof layer === 'string' || ('features' in layer && layer.features > MOST_FEATURES)) continue;
-		const axes = trace.axes.get(node.output());
-		const outputs = keptIndices(axes?.[node.op === 'Conv' ? 1 : axes.length - 1], remaining);
-		const dims = node.op === 'Conv' ? ((await constantView(node.input(1)))?.tensor.dims ?? []) : [];
-		refits.push({ node, original, outputs, kernel: dims.slice(2), depthwise: depthwise !== undefined });
-	}
-	return refits;
-}
-
-/** Gives the fitted layers the weights back that they had after cutting. */
-function takeBack(model: Model, unfitted: Model, refits: readonly Refit[]): void {
-	const before = [...unfitted.graph.nodes()];
-	const now = [...model.graph.nodes()];
-	const wanted = new Set(refits.map((refit) => refit.node));
-	for (const [i, node] of now.entries()) {
-		const old = before[i];
-		if (!old || !(wanted.has(node) || node.inputs.some((input) => input?.initializer && !old.inputs.includes(input)))) continue;
-		for (const [slot, input] of node.inputs.entries()) {
-			const stored = old.input(slot)?.initializer;
-			if (input?.initializer && stored && input.initializer !== stored) input.initializer = stored;
-		}
-	}
-}
-
-function groupNotes(learned: readonly Learned[], counts: readonly number[]): Note[] {
-	return learned.flatMap(({ group, probes }, i): Note[] => {
-		const count = counts[i] as number;
-		if (count === 0) return [];
-		const what = group.kind === 'blocks' ? `blocks of ${group.width}` : 'channels';
-		const cost = probes.map((probe) => `; ${probe.removed} fewer alone move the outputs by ${probe.divergence.toPrecision(3)}`).join('');
-		return [{ level: 'info', node: group.name, reason: `${group.units.length} → ${group.units.length - count} ${what}${cost}` }];
-	});
-}
-
-function refitNotes(results: readonly RefitResult[]): Note[] {
-	return results.map((result): Note => {
-		const errors = `error on held-out rows ${result.before.toPrecision(3)} → ${result.after.toPrecision(3)}`;
-		const how =
-			result.strength === undefined
-				? 'left as it was'
-				: result.strength === Number.POSITIVE_INFINITY
-					? 'bias fitted'
-					: `regularization ${result.strength}`;
-		return { level: 'info', node: result.node.label, reason: `refitted: ${errors} (${how})` };
-	});
-}
