@@ -152,7 +152,8 @@ export function survey(model: Model, options: WeightForm): Note[] {
 	return notes;
 }
 
-function obstacle(value: Value, tensor: TensorRef, options: WeightForm): string | undefined {
+/** Why a stored value is not treated; undefined where it is. */
+export function obstacle(value: Value, tensor: TensorRef, options: WeightForm): string | undefined {
 	if (tensor.dtype !== 'float32') return `weights are ${tensor.dtype}; only float32 weights are quantized`;
 	const readers = readersOf(value);
 	if (readers.length === 0) return 'nothing reads it';

@@ -24,6 +24,12 @@ export const treatments: readonly Treatment[] = [
 		steps: (layers) => [{ pass: 'int8-dynamic', options: { groupedConv: true, embeddings: false, nodesToQuantize: layers } }],
 	},
 	{
+		id: 'float16-weights',
+		operators: STORED,
+		computes: false,
+		steps: (layers) => [{ pass: 'weight-only', options: { bits: 16, nodesToQuantize: layers } }],
+	},
+	{
 		id: 'int8-weights',
 		operators: STORED,
 		computes: false,

@@ -1,6 +1,7 @@
 import { definePass } from '../../core/pass/pass.ts';
 import { survey } from '../../core/pass/weight-plan.ts';
 import { storeWeights } from '../../core/pass/weight-storing.ts';
+import { storeHalves } from './halves.ts';
 import { schema } from './options.ts';
 
 export const weightOnly = definePass({
@@ -12,6 +13,9 @@ export const weightOnly = definePass({
 	family: 'quantized',
 	options: schema,
 	needs: [],
-	applies: (model, options) => survey(model, options),
-	run: (model, options, context) => storeWeights(model, options, context),
+	applies: (model, options) => survey(model, { ...options, bits: options.bits === 16 ? 8 : options.bits }),
+	run: async (model, options, context) => {
+		const { bits, ...rest } = options;
+		return bits === 16 ? storeHalves(model, { ...rest, bits: 8 }, context) : storeWeights(model, { ...rest, bits }, context);
+	},
 });

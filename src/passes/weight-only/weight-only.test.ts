@@ -253,6 +253,30 @@ describe('weight-only', () => {
 		expect(operators(result)).toMatchObject({ Cast: 2, Mul: 1 });
 	});
 
+	it('11. 16 bits: float16 with a Cast, any reader; named nodes and operators only where asked', async () => {
+		const { model, sqnr, report } = await trial(dense(), weightOnly, { bits: 16 }, feed([4, 128]));
+		expect(operators(model)).toEqual({ Cast: 1, MatMul: 1 });
+		expect(Math.min(...Object.values(sqnr))).toBeGreaterThan(65);
+		expect(report.bytesAfter).toBe(report.bytesBefore / 2);
+		const recurrent = layer(
+			'LSTM',
+			[3, 1, 32],
+			[
+				[1, 64, 32],
+				[1, 64, 16],
+			],
+			{ hidden_size: int(16) },
+		);
+		const result = await trial(recurrent, weightOnly, { bits: 16 }, feed([3, 1, 32]));
+		expect(result.report).toMatchObject({ changed: 2, eligible: 2 });
+		for (const bits of [16, 8]) {
+			const other = await trial(dense(), weightOnly, { bits, nodesToQuantize: ['other'] }, feed([4, 128]));
+			expect(other.report).toMatchObject({ changed: 0, eligible: 0 });
+			expect((await trial(dense(), weightOnly, { bits, nodesToQuantize: ['layer'] }, feed([4, 128]))).report.changed).toBe(1);
+			expect((await trial(dense(), weightOnly, { bits, opTypesToQuantize: ['Conv'] }, feed([4, 128]))).report.changed).toBe(0);
+		}
+	});
+
 	it('10. skips with reasons: other readers, element types, not finite, excluded, not smaller', async () => {
 		const reasons = async (model: Model, options: object, x: readonly number[]): Promise<string[]> =>
 			(await trial(model, weightOnly, options, feed(x))).report.notes.filter(({ level }) => level === 'skip').map(({ reason }) => reason);
