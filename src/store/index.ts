@@ -4,6 +4,7 @@ import { browserServices } from './browser-services.ts';
 import { sharedBuilders } from './builders.ts';
 import type { Context } from './context.ts';
 import { createData } from './data.ts';
+import { createGraphs } from './graph.ts';
 import { dropStudyEdits, emptyHistory, removedFiles } from './history.ts';
 import { initialState } from './initial.ts';
 import { interfaceActions } from './interface-actions.ts';
@@ -67,6 +68,7 @@ export function createStore(services: Services): AppStore {
 			openFiles: opening.openFiles,
 			openSample: opening.openSample,
 			...createData(context),
+			...createGraphs(context),
 			...createRunning(context, registry),
 			...createSharing(context, sharedBuilders),
 		};

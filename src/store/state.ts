@@ -2,6 +2,10 @@ import type { Recipe } from '../core/pass/recipe.ts';
 import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
 import type { DatasetFacts, Environment, Failure, Hash, ModelFacts, Study, Target } from '../core/study/study.ts';
 
+import type { GraphDiff } from '../core/view/diff.ts';
+import type { GraphDrawing } from '../core/view/drawing.ts';
+import type { LayoutRequest, LayoutResult } from '../core/view/layers.ts';
+import type { TensorFacts } from '../core/view/tensor-facts.ts';
 import type { InputPreview } from '../workers/engine-protocol.ts';
 
 export type { InputPreview } from '../workers/engine-protocol.ts';
@@ -22,7 +26,7 @@ export interface Job {
 }
 
 export type Theme = 'system' | 'light' | 'dark';
-export type View = 'studio' | 'compare' | 'layers' | 'samples' | 'settings';
+export type View = 'studio' | 'compare' | 'layers' | 'graph' | 'samples' | 'settings';
 
 export interface Toast {
 	readonly id: string;
@@ -117,6 +121,14 @@ export interface Actions {
 	changeData(change: { readonly [K in keyof DataSettings]?: DataSettings[K] | undefined }): Promise<boolean>;
 	/** Some inputs as the model sees them, or as it would under another preprocessing. Empty where they are no pictures. */
 	previewInputs(indices: readonly number[], as?: Preprocessing): Promise<readonly InputPreview[]>;
+
+	/** A graph of a model to be shown; '' is the main graph. */
+	drawGraph(id: Hash | 'original', scope: string, signal: AbortSignal): Promise<GraphDrawing>;
+	/** Two graphs in one, with what differs. */
+	diffGraphs(a: Hash | 'original', b: Hash | 'original', scope: string, signal: AbortSignal): Promise<GraphDiff>;
+	layOutGraph(request: LayoutRequest, signal: AbortSignal): Promise<LayoutResult & { readonly method: 'dagre' | 'layers' }>;
+	/** Statistics of a stored tensor; null where it has no numbers. */
+	tensorOf(id: Hash | 'original', scope: string, name: string, signal: AbortSignal): Promise<TensorFacts | null>;
 
 	/** Makes and measures variants of these recipes; those that exist are only selected. */
 	runRecipes(recipes: readonly Recipe[]): Promise<void>;

@@ -3,6 +3,7 @@ import { isComparisonHash, readComparison } from '../platform/links.ts';
 import { toFailure } from '../workers/failure.ts';
 import type { Context } from './context.ts';
 import type { Data } from './data.ts';
+import type { Graphs } from './graph.ts';
 import type { InterfaceActions } from './interface-actions.ts';
 import type { Opening } from './open.ts';
 import type { Running } from './running.ts';
@@ -11,7 +12,7 @@ import type { Actions } from './state.ts';
 import type { Studies } from './studies.ts';
 import type { Runner } from './work/runner.ts';
 
-type WorkActions = Omit<Actions, keyof Opening | keyof Running | keyof Data | keyof Sharing | keyof InterfaceActions>;
+type WorkActions = Omit<Actions, keyof Opening | keyof Running | keyof Data | keyof Graphs | keyof Sharing | keyof InterfaceActions>;
 
 /** Actions around studies, links and the queue. */
 export function workActions(context: Context, studies: Studies, runner: Runner): WorkActions {

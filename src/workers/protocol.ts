@@ -3,12 +3,13 @@ import type { Recipe } from '../core/pass/recipe.ts';
 import type { Hash, LayerFacts, ModelFacts, ModelIdentity, Study } from '../core/study/study.ts';
 import type { LoadedStudy, StudySummary } from '../platform/documents.ts';
 import type { EngineMethods, EngineSubject } from './engine-protocol.ts';
+import type { GraphMethods } from './graph-protocol.ts';
 
 /**
  * Kinds of worker: `compress` runs passes, `learn` runs passes that need a runtime (the same program, one at a time), `engine` runs
- * models, `disk` hashes, copies, packs and reads studies.
+ * models, `disk` hashes, copies, packs and reads studies, `graph` draws graphs.
  */
-export type Kind = 'compress' | 'learn' | 'engine' | 'disk';
+export type Kind = 'compress' | 'learn' | 'engine' | 'disk' | 'graph';
 
 export interface NamedBlob {
 	/** Name as dropped, folders included where known. */
@@ -99,4 +100,5 @@ export interface Methods {
 	readonly learn: CompressMethods;
 	readonly engine: EngineMethods;
 	readonly disk: DiskMethods;
+	readonly graph: GraphMethods;
 }

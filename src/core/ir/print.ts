@@ -40,7 +40,8 @@ function port(value: Value): string {
 	return `${value.name}: ${printType(value.type)}`;
 }
 
-function printAttribute(attr: Attribute): string {
+/** A value as text: small ones whole, tensors and graphs by what they are. */
+export function printAttribute(attr: Attribute): string {
 	switch (attr.kind) {
 		case 'int':
 			return `${attr.value}`;

@@ -14,6 +14,8 @@ export function browserHost(): Host {
 				return new Worker(new URL('../compress.worker.ts', import.meta.url), { type: 'module', name: 'learn' });
 			case 'engine':
 				return new Worker(new URL('../engine.worker.ts', import.meta.url), { type: 'module', name: 'engine' });
+			case 'graph':
+				return new Worker(new URL('../graph.worker.ts', import.meta.url), { type: 'module', name: 'graph' });
 			case 'disk':
 				return new Worker(new URL('../disk.worker.ts', import.meta.url), { type: 'module', name: 'disk' });
 		}
@@ -27,6 +29,7 @@ export function browserHost(): Host {
 			learn: { max: 1, idleMs: 30_000 },
 			engine: { max: 1, idleMs: 120_000 },
 			// Short: what it read stays in memory until it ends.
+			graph: { max: 1, idleMs: 120_000, silenceMs: 60_000 },
 			disk: { max: 2, idleMs: 2_000, silenceMs: 60_000 },
 		},
 	});
