@@ -112,6 +112,8 @@ export interface Score {
 	/** Signal to quantization noise of each output, dB. */
 	readonly sqnrDb: Readonly<Record<string, number>>;
 	readonly text: string;
+	/** One figure for each example, more is better: right or not, cosine, share of same steps, or dB of all outputs together (99 at most). */
+	readonly each: readonly number[];
 }
 
 /** Opens a shared model; undefined, said on the console, where ../shared is absent. */
@@ -259,7 +261,12 @@ function describe(definition: Definition, before: Judged, after: Judged): Score 
 		for (const [i, outputs] of original.entries()) total.add(outputs[name] as Float32Array, variant[i]?.[name] as Float32Array);
 		sqnrDb[name] = total.result().sqnrDb;
 	}
-	const score = { ...compare(definition, pairs, after), sqnrDb };
+	const each = original.map((outputs, i) => {
+		const one = new FidelityAccumulator();
+		for (const name of names) one.add(outputs[name] as Float32Array, variant[i]?.[name] as Float32Array);
+		return Math.min(99, one.result().sqnrDb);
+	});
+	const score = { each, ...compare(definition, pairs, after), sqnrDb };
 	const parts: string[] = [];
 	if (score.cosineMean !== undefined) parts.push(`cosine ${score.cosineMean.toFixed(5)}, worst ${score.cosineWorst?.toFixed(5)}`);
 	if (score.sameNeighbour !== undefined) parts.push(`same neighbour ${percent(score.sameNeighbour)}`);
@@ -274,7 +281,7 @@ function compare(
 	{ measure }: Definition,
 	pairs: readonly (readonly [Float32Array, Float32Array])[],
 	{ labels, classes }: Judged,
-): Omit<Score, 'sqnrDb' | 'text'> {
+): Omit<Score, 'sqnrDb' | 'text' | 'each'> & Partial<Pick<Score, 'each'>> {
 	if (measure === 'embedding') {
 		const cosines = pairs.map(([a, b]) => {
 			const one = new FidelityAccumulator();
@@ -284,6 +291,7 @@ function compare(
 		const before = neighbours(pairs.map(([a]) => a));
 		const after = neighbours(pairs.map(([, b]) => b));
 		return {
+			each: cosines,
 			cosineMean: cosines.reduce((a, b) => a + b, 0) / cosines.length,
 			cosineWorst: Math.min(...cosines),
 			sameNeighbour: before.filter((n, i) => n === after[i]).length / before.length,
@@ -293,6 +301,7 @@ function compare(
 		const share = (right: (pair: readonly [Float32Array, Float32Array], i: number) => boolean): number =>
 			pairs.filter(right).length / pairs.length;
 		return {
+			each: pairs.map(([, b], i) => (largest(b) === labels[i] ? 1 : 0)),
 			top1: share(([, b], i) => largest(b) === labels[i]),
 			originalTop1: share(([a], i) => largest(a) === labels[i]),
 			agreement: share(([a, b]) => largest(a) === largest(b)),
@@ -302,6 +311,7 @@ function compare(
 		let same = 0;
 		let all = 0;
 		let lines = 0;
+		const each: number[] = [];
 		for (const [a, b] of pairs) {
 			const steps = a.length / classes;
 			let equal = 0;
@@ -310,9 +320,10 @@ function compare(
 			}
 			same += equal;
 			all += steps;
+			each.push(equal / steps);
 			if (equal === steps) lines += 1;
 		}
-		return { sameSteps: same / all, sameLines: lines / pairs.length };
+		return { each, sameSteps: same / all, sameLines: lines / pairs.length };
 	}
 	return {};
 }

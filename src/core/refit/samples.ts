@@ -4,7 +4,7 @@ import type { CalibrationSet } from '../pass/calibration.ts';
 import { pictureInput, remembered, varied } from './augment.ts';
 
 /** Examples with their variations, at most: of small inputs more, since they give few rows each. And the memory that they may take. */
-const MOST_EXAMPLES = { small: 1500, large: 220 };
+const MOST_EXAMPLES = { small: 1500, large: 150 };
 const SMALL_BYTES = 20_000;
 const INPUT_BYTES = 120_000_000;
 
