@@ -8,11 +8,25 @@ export class RowStatistics {
 	/** Length of the last axis; 0 where it varies between examples. */
 	width = 0;
 	rows = 0;
+	/** All of its values are floats. */
+	float = true;
+	/** Values of one example; 0 where the number varies. */
+	values = 0;
+	#examples = 0;
+	#unitInterval = true;
 	#sumToOne = true;
 	#unitLength = true;
 
-	add(dims: readonly number[], values: NumberArray): void {
+	add(dims: readonly number[], values: NumberArray, float = true): void {
+		this.float &&= float;
 		const width = dims.at(-1) ?? 0;
+		this.values = this.#examples === 0 || this.values === values.length ? values.length : 0;
+		this.#examples += 1;
+		// As many as tell: images and feature maps need not be read to the end.
+		for (let i = 0; this.#unitInterval && i < Math.min(values.length, 65_536); i++) {
+			const x = values[i] as number;
+			if (!(x >= -1e-6 && x <= 1 + 1e-6)) this.#unitInterval = false;
+		}
 		if (this.rows === 0) {
 			this.rank = dims.length;
 			this.width = width;
@@ -40,6 +54,11 @@ export class RowStatistics {
 		return this.rows > 0 && this.#sumToOne;
 	}
 
+	/** All values are between 0 and 1. */
+	get unitInterval(): boolean {
+		return this.#examples > 0 && this.#unitInterval;
+	}
+
 	/** Rows have length 1, as embeddings often have; one-hot probabilities do not count. */
 	get unitLength(): boolean {
 		return this.rows > 0 && this.#unitLength && !this.#sumToOne;
@@ -50,6 +69,11 @@ const classWords = /logit|prob|softmax|class|score|pred|label|categor/i;
 const featureWords = /embed|feature|hidden|pool|vector|latent|state|cache|encod|memory|attention/i;
 /** Widths that features usually have and class lists seldom. */
 const featureWidths: ReadonlySet<number> = new Set([64, 128, 192, 256, 320, 384, 512, 576, 640, 768, 960, 1024, 1280, 1536, 2048, 4096]);
+
+/** Whether an output is named or sized like features. */
+export function looksLikeFeatures(name: string, width: number): boolean {
+	return featureWords.test(name) || (featureWidths.has(width) && !classWords.test(name));
+}
 
 export interface ClassifierEvidence {
 	readonly inputs: readonly Port[];

@@ -151,7 +151,7 @@ describe('evaluate', () => {
 		}
 		await session.release();
 		const { reference, evaluation } = await compare(original, await linearClassifier({ noise: 0.5 }), noiseExamples(100, labels));
-		expect(reference.labelOutput).toBe('logits');
+		expect(reference.task).toMatchObject({ kind: 'classification', output: 'logits' });
 		expect(reference.evaluation.metrics[0]).toMatchObject({ metric: 'top1', value: 0.9, n: 100 });
 		expect(reference.evaluation.metrics.map(({ metric }) => metric)).toEqual(['top1', 'precision', 'recall', 'f1', 'ece']);
 		expect(evaluation.metrics.every(({ difference }) => difference)).toBe(true);

@@ -1,18 +1,17 @@
 import type { PortChange } from '../core/pass/ports.ts';
-import { classChanges, classificationMetrics, confusions } from '../core/study/classification.ts';
 import type { Examples } from '../core/study/examples.ts';
 import type { Evaluation, Hash } from '../core/study/study.ts';
-import { AnswerList, bootstrapSeed, mostConfusions } from './answers.ts';
+import { collectAnswers, maskOf } from './answers.ts';
 import { runExamples } from './batches.ts';
 import { failureOf } from './benchmark-group.ts';
 import { asBefore } from './changed-ports.ts';
-import { argmax, rankOf } from './classifier.ts';
+import { argmax } from './classifier.ts';
+import { type EarlyStop, EarlyStopping } from './early-stopping.ts';
 import { OutputComparison } from './output-comparison.ts';
 import type { OutputLog } from './output-log.ts';
 import { numbersOf, type Outputs } from './outputs.ts';
 import { type Engine, EngineError, type ModelBytes, type Session, type TensorData } from './port.ts';
 import type { Reference } from './reference.ts';
-import { metricsOf } from './task-metrics.ts';
 
 export { createReference, type Reference, type ReferenceOptions } from './reference.ts';
 
@@ -31,6 +30,8 @@ export interface EvaluateOptions {
 	readonly batch?: number;
 	/** Where an evaluation that was ended goes on from. */
 	readonly log?: OutputLog | undefined;
+	/** Ends where the answer is clear, after a part of the examples in random order; see early-stopping.ts. Takes no log. */
+	readonly stopEarly?: EarlyStop | undefined;
 	/** Most disagreeing examples listed; default 50. */
 	readonly disagreements?: number;
 	readonly signal?: AbortSignal;
@@ -60,22 +61,24 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 		const shared = reference.outputs.filter((port) => session?.outputs.some((own) => own.name === port.name));
 		if (shared.length === 0) throw new EngineError('run', 'None of its outputs is an output of the original: there is nothing to compare.');
 		const comparisons = shared.map((port) => new OutputComparison(port.name, reference.classifying.get(port.name)));
-		const labelOutput = shared.find(({ name }) => name === reference.labelOutput)?.name;
-		const ranks = new Int32Array(reference.indices.length).fill(-1);
-		const answering = new AnswerList(reference.indices.length);
+		const { task } = reference;
+		const answers = collectAnswers(task, reference.indices.length, examples.classNames);
+		const judged = task.output === undefined || shared.some(({ name }) => name === task.output);
+		const early = options.stopEarly && judged ? new EarlyStopping(options.stopEarly, reference, answers) : undefined;
+		const order = early?.order;
 		const worst = new WorstExamples(options.disagreements ?? 50);
-		let classes = 0;
 		let i = 0;
 		const batch = options.batch === undefined ? {} : { batch: options.batch };
 		for await (const { index, example, outputs } of runExamples({
 			session,
 			examples,
-			indices: reference.indices,
+			indices: order ? order.map((at) => reference.indices[at] as number) : reference.indices,
 			signal,
-			log: options.log,
+			log: order ? undefined : options.log,
 			...batch,
 		})) {
-			let expected = reference.kept(i);
+			const at = order?.[i] ?? i;
+			let expected = reference.kept(at);
 			if (!expected) {
 				original ??= await engine.load(await reference.original());
 				expected = await original.run(example.feeds);
@@ -87,14 +90,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 				cosine = Math.min(cosine, found.cosine);
 				differs ||= found.classChanged;
 			}
-			if (labelOutput !== undefined && example.label !== undefined) {
-				const values = numbersOf(outputs[labelOutput] as TensorData);
-				if (values) {
-					classes = values.length;
-					ranks[i] = Math.min(rankOf(values, example.label), 0x7fffffff);
-					answering.set(i, example.label, values);
-				}
-			}
+			if (judged) answers.add({ at, labels: example, mask: maskOf(example.feeds), outputs, expected });
 			if (differs || cosine < 1 - 1e-12) {
 				worst.offer(differs, {
 					index,
@@ -106,23 +102,16 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 			}
 			i += 1;
 			options.onProgress?.(i / reference.indices.length);
+			if (early?.enough(i)) break;
 		}
 		const nonFinite = comparisons.reduce((sum, comparison) => sum + comparison.nonFinite, 0);
 		return {
 			...base,
 			outputs: comparisons.map((comparison) => comparison.result()),
-			metrics:
-				labelOutput === undefined
-					? []
-					: [
-							...metricsOf(ranks, classes, reference.labelRanks),
-							...classificationMetrics(answering.answers, bootstrapSeed, reference.answers),
-						],
-			...(labelOutput !== undefined &&
-				reference.answers && {
-					confusions: confusions(answering.answers, mostConfusions),
-					classChanges: classChanges(answering.answers, reference.answers, mostConfusions),
-				}),
+			task,
+			metrics: judged ? answers.metrics(reference.answers, early && { alpha: early.alpha }) : [],
+			...(judged && answers.details(reference.answers)),
+			...(early && { stopped: early.outcome }),
 			disagreements: worst.list(),
 			...(nonFinite > 0 && {
 				failure: {

@@ -1,13 +1,14 @@
-import { type Answers, classificationMetrics, confusions } from '../core/study/classification.ts';
 import { type Examples, spreadIndices } from '../core/study/examples.ts';
 import type { Evaluation, Hash } from '../core/study/study.ts';
-import { AnswerList, bootstrapSeed, mostConfusions } from './answers.ts';
+import type { Labels, Task, TaskFacts } from '../core/study/task.ts';
+import { collectAnswers, maskOf, type TaskAnswers } from './answers.ts';
 import { type ExampleResult, runExamples } from './batches.ts';
-import { classifies, RowStatistics, rankOf } from './classifier.ts';
+import { classifies, RowStatistics } from './classifier.ts';
 import type { OutputLog } from './output-log.ts';
 import { isFloatData, numbersOf, type Outputs, outputBytes } from './outputs.ts';
 import type { Engine, ModelBytes, Port } from './port.ts';
-import { metricsOf, perfectFidelity } from './task-metrics.ts';
+import { LabelSurvey, taskOf, withBlank } from './task.ts';
+import { perfectFidelity } from './task-metrics.ts';
 
 export interface ReferenceOptions {
 	readonly engine: Engine;
@@ -20,6 +21,8 @@ export interface ReferenceOptions {
 	/** Bytes of the original's outputs that are kept; default 256 MB. What does not fit is computed again for each variant. */
 	readonly memoryBudgetBytes?: number;
 	readonly batch?: number;
+	/** What a person said of the task; the rest is proposed. */
+	readonly task?: Task | undefined;
 	/** Where a run that was ended goes on from. */
 	readonly log?: OutputLog | undefined;
 	readonly signal?: AbortSignal;
@@ -38,12 +41,10 @@ export interface Reference {
 	readonly classifying: ReadonlyMap<string, 'example' | 'rows'>;
 	/** Outputs whose rows are probabilities. */
 	readonly probabilities: ReadonlySet<string>;
-	/** The output that labels are about. */
-	readonly labelOutput: string | undefined;
-	/** Rank of the right class by example, with labels; -1 without one. */
-	readonly labelRanks: Int32Array;
-	/** What the original answers to each example, with labels. */
-	readonly answers: Answers | undefined;
+	/** What the model is judged as. */
+	readonly task: TaskFacts;
+	/** What the original answers to each example, as the task needs it. */
+	readonly answers: TaskAnswers;
 	/** The original's own figures. */
 	readonly evaluation: Evaluation;
 }
@@ -57,24 +58,27 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
 	try {
 		const kept: (Outputs | undefined)[] = [];
 		const statistics = new Map(session.outputs.map((port) => [port.name, new RowStatistics()]));
-		const ranks = new Map(session.outputs.map((port) => [port.name, new Int32Array(indices.length).fill(-1)]));
-		const answering = new Map(session.outputs.map((port) => [port.name, new AnswerList(indices.length)]));
-		let largestLabel: number | undefined;
+		const survey = new LabelSurvey();
+		const labels: Labels[] = [];
+		const masks: (Uint8Array | undefined)[] = [];
+		// Outputs that are small are kept beyond the budget: what labels are about mostly is.
+		const small: (Outputs | undefined)[] = [];
+		let smallLeft = smallBudgetBytes;
 		let bytes = 0;
 		let done = 0;
 		const look = ({ example, outputs }: ExampleResult): void => {
-			const { label } = example;
-			if (label !== undefined) largestLabel = Math.max(largestLabel ?? 0, label);
+			const { label, labels: several, targets, text } = example;
+			labels.push({
+				...(label !== undefined && { label }),
+				...(several && { labels: several }),
+				...(targets && { targets }),
+				...(text !== undefined && { text }),
+			});
+			survey.add(example);
+			masks.push(maskOf(example.feeds));
 			for (const [name, tensor] of Object.entries(outputs)) {
-				if (!isFloatData(tensor)) continue;
 				const values = numbersOf(tensor);
-				if (!values) continue;
-				statistics.get(name)?.add(tensor.dims, values);
-				if (label === undefined || values.length !== (tensor.dims.at(-1) ?? 0)) continue;
-				const rank = rankOf(values, label);
-				const list = ranks.get(name);
-				if (list) list[done] = Math.min(rank, 0x7fffffff);
-				answering.get(name)?.set(done, label, values);
+				if (values) statistics.get(name)?.add(tensor.dims, values, isFloatData(tensor));
 			}
 		};
 		for await (const result of runExamples({
@@ -87,21 +91,41 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
 		})) {
 			look(result);
 			bytes += outputBytes(result.outputs);
-			kept.push(bytes <= budget ? result.outputs : undefined);
+			const fits = bytes <= budget;
+			kept.push(fits ? result.outputs : undefined);
+			const few = fits || smallLeft <= 0 ? undefined : smallOutputs(result.outputs);
+			small.push(few);
+			if (few) smallLeft -= outputBytes(few);
 			done += 1;
 			onProgress?.(done / indices.length);
 		}
 		const classifying = new Map<string, 'example' | 'rows'>();
 		const probabilities = new Set<string>();
 		for (const [name, rows] of statistics) {
-			const how = classifies(name, rows, { inputs: session.inputs, ...(largestLabel !== undefined && { largestLabel }) });
+			const { largest } = survey;
+			const how = rows.float
+				? classifies(name, rows, { inputs: session.inputs, ...(largest !== undefined && { largestLabel: largest }) })
+				: undefined;
 			if (how) classifying.set(name, how);
 			if (rows.probabilities) probabilities.add(name);
 		}
-		const labelOutput =
-			largestLabel === undefined ? undefined : session.outputs.find((port) => classifying.get(port.name) === 'example')?.name;
-		const answers = labelOutput === undefined ? undefined : answering.get(labelOutput)?.answers;
-		const labelRanks = labelOutput === undefined ? new Int32Array(0) : (ranks.get(labelOutput) ?? new Int32Array(0));
+		const proposed = taskOf(options.task, session.outputs, statistics, classifying, survey);
+		const collect = async (task: TaskFacts): Promise<TaskAnswers> => {
+			const list = collectAnswers(task, indices.length, examples.classNames);
+			for (const [at, index] of indices.entries()) {
+				let outputs = kept[at];
+				const few = small[at];
+				if (!outputs && few && task.output !== undefined && few[task.output]) outputs = few;
+				if (!outputs && task.kind === 'generic') continue;
+				outputs ??= await session.run((await examples.example(index, signal)).feeds);
+				list.add({ at, labels: labels[at] ?? {}, mask: masks[at], outputs });
+			}
+			return list;
+		};
+		const first = await collect(proposed);
+		const task = withBlank(proposed, first);
+		const answers = task === proposed ? first : await collect(task);
+		const metrics = answers.metrics(undefined);
 		return {
 			original: options.original,
 			dataset: options.dataset,
@@ -110,8 +134,7 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
 			kept: (i) => kept[i],
 			classifying,
 			probabilities,
-			labelOutput,
-			labelRanks,
+			task,
 			answers,
 			evaluation: {
 				variant: 'original',
@@ -121,14 +144,9 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
 				outputs: session.outputs.map((port) =>
 					perfectFidelity(port, indices.length, statistics.get(port.name), classifying.get(port.name)),
 				),
-				metrics:
-					labelOutput === undefined
-						? []
-						: [
-								...metricsOf(labelRanks, statistics.get(labelOutput)?.width ?? 0),
-								...(answers ? classificationMetrics(answers, bootstrapSeed) : []),
-							],
-				...(answers && { confusions: confusions(answers, mostConfusions) }),
+				task,
+				metrics,
+				...answers.details(undefined),
 				disagreements: [],
 				measuredAt: new Date().toISOString(),
 			},
@@ -136,4 +154,12 @@ export async function createReference(options: ReferenceOptions): Promise<Refere
 	} finally {
 		await session.release();
 	}
+}
+
+const smallOutputBytes = 16_384;
+const smallBudgetBytes = 64_000_000;
+
+function smallOutputs(outputs: Outputs): Outputs | undefined {
+	const few = Object.entries(outputs).filter(([name, tensor]) => outputBytes({ [name]: tensor }) <= smallOutputBytes);
+	return few.length > 0 ? Object.fromEntries(few) : undefined;
 }

@@ -7,7 +7,7 @@ import type { Port } from './port.ts';
  * Top-1 and, from 10 classes on, top-5 out of the rank of the right class by example (-1: no label). With the original's ranks on the
  * same examples each comes with the paired difference.
  */
-export function metricsOf(ranks: Int32Array, classes: number, original?: Int32Array): TaskMetric[] {
+export function metricsOf(ranks: Int32Array, classes: number, original?: Int32Array, alpha?: number): TaskMetric[] {
 	const metrics: TaskMetric[] = [];
 	for (const [metric, depth] of [
 		['top1', 1],
@@ -30,7 +30,7 @@ export function metricsOf(ranks: Int32Array, classes: number, original?: Int32Ar
 			if (ours && !theirs) gained += 1;
 		});
 		if (n === 0) continue;
-		metrics.push({ metric, ...proportion(right, n), ...(original && { difference: pairedDifference(lost, gained, n) }) });
+		metrics.push({ metric, ...proportion(right, n, alpha), ...(original && { difference: pairedDifference(lost, gained, n, alpha) }) });
 	}
 	return metrics;
 }

@@ -1,12 +1,13 @@
 import type { DataSettings } from '../core/study/data-settings.ts';
 import type { DatasetFacts } from '../core/study/study.ts';
+import { taskKey } from '../core/study/task.ts';
 import { toFailure } from '../workers/failure.ts';
 import type { Context } from './context.ts';
 import type { Actions } from './state.ts';
 import { referenceTarget } from './work/plan.ts';
 import { engineKey, engineSubject } from './work/subject.ts';
 
-export interface Data extends Pick<Actions, 'changeData' | 'previewInputs'> {}
+export interface Data extends Pick<Actions, 'changeData' | 'changeTask' | 'previewInputs'> {}
 
 /** What a person says about their data: the same files are read again, and what was judged on them is judged again. */
 export function createData(context: Context): Data {
@@ -36,6 +37,14 @@ export function createData(context: Context): Data {
 			const evidence = context.open === open && after && !after.evidence && before.evidence;
 			if (evidence) await context.commit({ type: 'dataset', dataset: { ...after, evidence: marked(evidence, after) } });
 			return true;
+		},
+		changeTask(task) {
+			const { study, readOnly } = get();
+			const { dataset } = study ?? {};
+			if (!dataset || readOnly || taskKey(dataset.settings?.task) === taskKey(task)) return;
+			const { settings: before, ...facts } = dataset;
+			const settings = chosen({ ...before, task });
+			void context.commit({ type: 'dataset', dataset: settings ? { ...facts, settings } : facts }).then(() => context.wakeWork());
 		},
 		async previewInputs(indices, as) {
 			const { open } = context;

@@ -1,6 +1,7 @@
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
 import type { DatasetFacts, Environment, Failure, Hash, ModelFacts, Study, Target } from '../core/study/study.ts';
+import type { Task } from '../core/study/task.ts';
 
 import type { GraphDiff } from '../core/view/diff.ts';
 import type { GraphDrawing } from '../core/view/drawing.ts';
@@ -119,6 +120,8 @@ export interface Actions {
 
 	/** What the person says about their data; undefined takes a choice back. Reads the files again; false where that failed or cannot be. */
 	changeData(change: { readonly [K in keyof DataSettings]?: DataSettings[K] | undefined }): Promise<boolean>;
+	/** What the model is judged as; undefined: what outputs and labels speak for. Figures are made anew, files are not read again. */
+	changeTask(task: Task | undefined): void;
 	/** Some inputs as the model sees them, or as it would under another preprocessing. Empty where they are no pictures. */
 	previewInputs(indices: readonly number[], as?: Preprocessing): Promise<readonly InputPreview[]>;
 

@@ -2,6 +2,7 @@ import { resolveRecipe } from '../core/pass/resolve.ts';
 import type { Examples } from '../core/study/examples.ts';
 import { hashText } from '../core/study/identity.ts';
 import type { DatasetFacts } from '../core/study/study.ts';
+import { taskKey } from '../core/study/task.ts';
 import { toTensor } from '../data/preprocessing.ts';
 import { benchmark as measure, referenceOutputs } from '../engine/benchmark.ts';
 import { evaluate as compare, createReference, type Reference } from '../engine/evaluate.ts';
@@ -44,7 +45,8 @@ async function describeInputs(args: Args<'describeInputs'>, call: Call): Result<
 }
 
 async function referenceOf(args: Args<'evaluate'>, examples: Examples, call: Call): Promise<Reference> {
-	const key = `${inputsKey(args)} ${args.dataset.hash}`;
+	const { task } = args.dataset.settings ?? {};
+	const key = `${inputsKey(args)} ${args.dataset.hash} ${taskKey(task)}`;
 	if (reference?.key !== key) {
 		const value = createReference({
 			engine: await engineOf(args),
@@ -52,6 +54,7 @@ async function referenceOf(args: Args<'evaluate'>, examples: Examples, call: Cal
 			examples,
 			dataset: { hash: args.dataset.hash, synthetic: args.dataset.kind === 'synthetic' },
 			limit: args.maxExamples,
+			task,
 			log: await logOf(args, 'original'),
 			onProgress: (fraction) => call.progress(fraction, 'Running the original'),
 		});

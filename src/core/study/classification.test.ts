@@ -12,7 +12,7 @@ const value = (list: ReturnType<typeof classificationMetrics>, metric: string) =
 describe('classificationMetrics', () => {
 	// scikit-learn 1.5, precision_recall_fscore_support(average='macro', zero_division=0).
 	it('gives macro precision, recall and F1 as scikit-learn does', () => {
-		const list = classificationMetrics(answers([0, 0, 0, 1, 1, 2, 2, 2, 2, 3], [0, 0, 1, 1, 2, 2, 2, 0, 2, 2]), 1);
+		const list = classificationMetrics(answers([0, 0, 0, 1, 1, 2, 2, 2, 2, 3], [0, 0, 1, 1, 2, 2, 2, 0, 2, 2]), { seed: 1 });
 		expect(value(list, 'precision')).toBeCloseTo((2 / 3 + 1 / 2 + 3 / 5 + 0) / 4, 12);
 		expect(value(list, 'recall')).toBeCloseTo((2 / 3 + 1 / 2 + 3 / 4 + 0) / 4, 12);
 		expect(value(list, 'f1')).toBeCloseTo((2 / 3 + 1 / 2 + 2 / 3 + 0) / 4, 12);
@@ -21,13 +21,13 @@ describe('classificationMetrics', () => {
 
 	it('gives the calibration error by hand', () => {
 		// Two bins: 0.95 twice, one right; 0.55 twice, both right.
-		const list = classificationMetrics(answers([0, 0, 1, 1], [0, 1, 1, 1], [0.95, 0.95, 0.55, 0.55]), 1);
+		const list = classificationMetrics(answers([0, 0, 1, 1], [0, 1, 1, 1], [0.95, 0.95, 0.55, 0.55]), { seed: 1 });
 		expect(value(list, 'ece')).toBeCloseTo((Math.abs(1 - 1.9) + Math.abs(2 - 1.1)) / 4, 12);
 	});
 
 	it('leaves out examples without labels, and says nothing without any', () => {
-		expect(classificationMetrics(answers([-1, -1], [0, 1]), 1)).toEqual([]);
-		expect(classificationMetrics(answers([-1, 1, 0], [0, 1, 0]), 1)[0]?.n).toBe(2);
+		expect(classificationMetrics(answers([-1, -1], [0, 1]), { seed: 1 })).toEqual([]);
+		expect(classificationMetrics(answers([-1, 1, 0], [0, 1, 0]), { seed: 1 })[0]?.n).toBe(2);
 	});
 
 	it('finds no difference between a model and itself, and one where answers get worse', () => {
@@ -36,9 +36,9 @@ describe('classificationMetrics', () => {
 		const predicted = labels.map((label) => (random.next() < 0.8 ? label : random.below(5)));
 		const worse = predicted.map((guess) => (random.next() < 0.7 ? guess : random.below(5)));
 		const own = answers(labels, predicted);
-		for (const { difference } of classificationMetrics(own, 1, own))
+		for (const { difference } of classificationMetrics(own, { seed: 1 }, own))
 			expect(difference).toMatchObject({ value: 0, interval: [0, 0], pValue: 1 });
-		const f1 = classificationMetrics(answers(labels, worse), 1, own).find(({ metric }) => metric === 'f1');
+		const f1 = classificationMetrics(answers(labels, worse), { seed: 1 }, own).find(({ metric }) => metric === 'f1');
 		expect(f1?.difference?.interval[1]).toBeLessThan(0);
 		expect(f1?.difference?.pValue).toBeLessThan(0.01);
 	});
@@ -50,7 +50,7 @@ describe('classificationMetrics', () => {
 		for (let study = 0; study < studies; study++) {
 			const labels = Array.from({ length: 120 }, (_, i) => i % 3);
 			const predicted = labels.map((label) => (random.next() < 0.7 ? label : (label + 1) % 3));
-			const recall = classificationMetrics(answers(labels, predicted), study).find(({ metric }) => metric === 'recall');
+			const recall = classificationMetrics(answers(labels, predicted), { seed: study }).find(({ metric }) => metric === 'recall');
 			if (recall && recall.interval[0] <= 0.7 && recall.interval[1] >= 0.7) covered += 1;
 		}
 		expect(covered / studies).toBeGreaterThan(0.91);

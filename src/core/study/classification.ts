@@ -1,5 +1,6 @@
-import { bootstrap } from './intervals.ts';
-import type { Interval, TaskMetric } from './study.ts';
+import { knownOf, type MetricOptions } from './metrics/binary-metrics.ts';
+import { resampledMetrics, type Statistic } from './metrics/resampling.ts';
+import type { TaskMetric } from './study.ts';
 
 /** What a classifier said to each example: predicted class (-1: none, it gave NaN), how sure it was, and what is right (-1: no label). */
 export interface Answers {
@@ -24,130 +25,66 @@ export interface ClassChange {
 	readonly variant: number;
 }
 
-type Name = 'precision' | 'recall' | 'f1' | 'ece';
-const names: readonly Name[] = ['precision', 'recall', 'f1', 'ece'];
-
 /** Bins of confidence for the calibration error (Guo and others, ICML 2017). */
 const bins = 15;
-const resamples = 1000;
+/** Items and classes looked at over all resamples are bounded: large sets are resampled less often, never less than 200 times. */
+const mostWork = 1.5e9;
 
 /**
  * Macro precision, recall and F1 over the classes that occur among the labels (a class that is never predicted has precision 0), and the
- * expected calibration error: mean over bins of confidence of |share right - mean confidence|, weighted by examples. Percentile bootstrap
- * intervals at 95 %; with the original's answers to the same examples, paired bootstrap differences. Empty without labels.
+ * expected calibration error: mean over bins of confidence of |share right - mean confidence|, weighted by examples. Intervals by resampling
+ * examples; with the original's answers to the same examples, paired differences. Empty without labels.
  */
-export function classificationMetrics(answers: Answers, seed: number, original?: Answers): TaskMetric[] {
-	const known = knownExamples(answers);
+export function classificationMetrics(answers: Answers, options: MetricOptions, original?: Answers): TaskMetric[] {
+	const known = knownOf(answers.labels);
 	const n = known.length;
 	if (n === 0) return [];
-	const all = Uint32Array.from(known.keys());
-	const classes = 1 + known.reduce((most, i) => Math.max(most, answers.labels[i]!, answers.predicted[i]!, original?.predicted[i] ?? 0), 0);
-	const of = (given: Answers) => statistics(given, known, classes);
-	const own = of(answers);
-	const other = original && of(original);
-	const value = own(all);
-	const before = other?.(all);
-	const drawn: Record<Name, number>[] = [];
-	const drawnBefore: Record<Name, number>[] = [];
-	// One set of resamples serves all metrics; pairs stay together.
-	bootstrap(
-		n,
-		(indices) => {
-			drawn.push(own(indices));
-			if (other) drawnBefore.push(other(indices));
-			return 0;
-		},
-		{ seed, resamples },
-	);
-	return names
-		.filter((metric) => Number.isFinite(value[metric]))
-		.map((metric) => {
-			const interval = middle(drawn.map((draw) => draw[metric]));
-			const differences = drawnBefore.map((draw, i) => drawn[i]![metric] - draw[metric]);
-			return {
-				metric,
-				value: value[metric],
-				interval,
-				n,
-				...(before && {
-					difference: {
-						value: value[metric] - before[metric],
-						interval: middle(differences),
-						pValue: twoSided(differences),
-					},
-				}),
-			};
-		});
+	const models = original ? [answers, original] : [answers];
+	const classes = 1 + known.reduce((most, i) => Math.max(most, answers.labels[i]!, ...models.map(({ predicted }) => predicted[i]!)), 0);
+	const resamples = Math.max(200, Math.min(1000, Math.floor(mostWork / ((n * models.length + classes) * 8))));
+	return resampledMetrics(statistic(models, known, classes), { n, paired: original !== undefined, resamples, ...options });
 }
 
-function knownExamples({ labels }: Answers): number[] {
-	const known: number[] = [];
-	for (let i = 0; i < labels.length; i++) if (labels[i]! >= 0) known.push(i);
-	return known;
-}
-
-function statistics({ labels, predicted, confidence }: Answers, known: readonly number[], classes: number) {
+function statistic(models: readonly Answers[], known: readonly number[], classes: number): Statistic {
+	const items = models.flatMap((model) => known.map((i) => [model, i] as const));
+	const labels = Int32Array.from(items, ([model, i]) => model.labels[i]!);
+	const predicted = Int32Array.from(items, ([model, i]) => model.predicted[i]!);
+	const confidence = Float64Array.from(items, ([model, i]) => model.confidence[i]!);
+	const sure = confidence.every(Number.isFinite);
 	const right = new Float64Array(classes);
 	const labelled = new Float64Array(classes);
 	const said = new Float64Array(classes);
 	const inBin = new Float64Array(bins);
-	const rightInBin = new Float64Array(bins);
-	const sureInBin = new Float64Array(bins);
-	const sure = known.every((i) => Number.isFinite(confidence[i]!));
-	return (indices: ArrayLike<number>): Record<Name, number> => {
-		for (const counts of [right, labelled, said, inBin, rightInBin, sureInBin]) counts.fill(0);
-		for (let k = 0; k < indices.length; k++) {
-			const i = known[indices[k]!]!;
-			const [label, guess] = [labels[i]!, predicted[i]!];
-			labelled[label]! += 1;
-			if (guess >= 0) said[guess]! += 1;
-			if (guess === label) right[label]! += 1;
-			if (!sure) continue;
-			const bin = Math.min(bins - 1, Math.floor(confidence[i]! * bins));
-			inBin[bin]! += 1;
-			sureInBin[bin]! += confidence[i]!;
-			if (guess === label) rightInBin[bin]! += 1;
-		}
-		let [present, precision, recall, f1] = [0, 0, 0, 0];
-		for (let c = 0; c < classes; c++) {
-			if (labelled[c] === 0) continue;
-			present += 1;
-			const p = said[c] === 0 ? 0 : right[c]! / said[c]!;
-			const r = right[c]! / labelled[c]!;
-			precision += p;
-			recall += r;
-			f1 += p + r === 0 ? 0 : (2 * p * r) / (p + r);
-		}
-		let ece = 0;
-		for (let bin = 0; bin < bins; bin++) ece += Math.abs(rightInBin[bin]! - sureInBin[bin]!) / indices.length;
-		return { precision: precision / present, recall: recall / present, f1: f1 / present, ece: sure ? ece : Number.NaN };
+	return {
+		names: ['precision', 'recall', 'f1', 'ece'],
+		of(weights) {
+			for (const counts of [right, labelled, said, inBin]) counts.fill(0);
+			let total = 0;
+			for (let k = 0; k < labels.length; k++) {
+				const w = weights[k]!;
+				if (w === 0) continue;
+				const [label, guess] = [labels[k]!, predicted[k]!];
+				total += w;
+				labelled[label]! += w;
+				if (guess >= 0) said[guess]! += w;
+				if (guess === label) right[label]! += w;
+				if (!sure) continue;
+				const bin = Math.min(bins - 1, Math.floor(confidence[k]! * bins));
+				inBin[bin]! += w * ((guess === label ? 1 : 0) - confidence[k]!);
+			}
+			let [present, precision, recall, f1] = [0, 0, 0, 0];
+			for (let c = 0; c < classes; c++) {
+				if (labelled[c] === 0) continue;
+				present += 1;
+				precision += said[c] === 0 ? 0 : right[c]! / said[c]!;
+				recall += right[c]! / labelled[c]!;
+				f1 += (2 * right[c]!) / (labelled[c]! + said[c]!);
+			}
+			let ece = 0;
+			for (let bin = 0; bin < bins; bin++) ece += Math.abs(inBin[bin]!);
+			return [precision / present, recall / present, f1 / present, sure ? ece / total : Number.NaN];
+		},
 	};
-}
-
-/** 95 % percentile interval. */
-function middle(values: readonly number[]): Interval {
-	const sorted = Float64Array.from(values).sort();
-	const at = (q: number): number => {
-		const place = q * (sorted.length - 1);
-		const low = Math.floor(place);
-		const a = sorted[low]!;
-		return a + (place - low) * (sorted[Math.min(low + 1, sorted.length - 1)]! - a);
-	};
-	return [at(0.025), at(0.975)];
-}
-
-/** Share of resampled differences beyond 0 on the rarer side, doubled; ties count half. */
-function twoSided(differences: readonly number[]): number {
-	let [below, above] = [0, 0];
-	for (const difference of differences) {
-		if (difference < 0) below += 1;
-		else if (difference > 0) above += 1;
-		else {
-			below += 0.5;
-			above += 0.5;
-		}
-	}
-	return Math.min(1, (2 * Math.min(below, above) + 1) / (differences.length + 1));
 }
 
 /** Which classes are taken for which, most often first. */

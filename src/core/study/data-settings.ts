@@ -1,3 +1,5 @@
+import type { Task } from './task.ts';
+
 /** How pixels become numbers: channels in `colour` order, then (pixel * scale - mean) / std, channel by channel. */
 export interface Normalization {
 	readonly colour: 'rgb' | 'bgr' | 'grey';
@@ -48,6 +50,8 @@ export interface DataSettings {
 	readonly classMapping?: ClassMapping['classes'];
 	/** Sound models with a state: carried from frame to frame, or zero in each. default: carried where the original can be run */
 	readonly soundState?: 'carried' | 'zero';
+	/** What the model is judged as. */
+	readonly task?: Task;
 	/** Most examples; the studio has a usual number, the command line takes all. */
 	readonly limit?: number;
 }

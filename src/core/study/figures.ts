@@ -1,5 +1,7 @@
-import type { Evaluation, Hash, Interval, OutputFidelity, Run, Study, TaskMetric, Variant } from './study.ts';
+import { mainMetric } from './metrics/metric-facts.ts';
+import type { Evaluation, Hash, Interval, MetricName, OutputFidelity, Run, Study, TaskMetric, Variant } from './study.ts';
 import { targetKey } from './study.ts';
+import type { TaskKind } from './task.ts';
 
 export type VariantId = Hash | 'original';
 
@@ -11,7 +13,8 @@ export interface VariantFigures {
 	/** Original bytes over its bytes: 3.7 means 3.7 times smaller. */
 	readonly timesSmaller: number | undefined;
 	readonly evaluation: Evaluation | undefined;
-	readonly top1: TaskMetric | undefined;
+	/** The metric that stands for its task on real examples: accuracy, ROC-AUC, mean absolute error … */
+	readonly main: TaskMetric | undefined;
 	/** The output that looks like a classifier's, where there is one. */
 	readonly classifier: OutputFidelity | undefined;
 	/** Lowest SQNR over the outputs, dB; Infinity where all are equal to the original's. */
@@ -35,12 +38,25 @@ export function figuresOf(study: Study, id: VariantId): VariantFigures {
 		bytes,
 		timesSmaller: bytes ? study.model.byteLength / bytes : undefined,
 		evaluation,
-		top1: evaluation?.synthetic ? undefined : evaluation?.metrics.find((metric) => metric.metric === 'top1'),
+		main: evaluation && !evaluation.synthetic ? mainMetric(evaluation.metrics) : undefined,
 		classifier: outputs.find((output) => output.agreement),
 		worstSqnrDb: outputs.length === 0 ? undefined : finite.length === 0 ? Number.POSITIVE_INFINITY : Math.min(...finite),
 		worstCosine: outputs.length === 0 ? undefined : Math.min(...outputs.map((output) => output.cosine)),
 		runs,
 	};
+}
+
+/** The main metric of the study's newest evaluations on real examples, and their task; undefined where they have none. */
+export function mainMetricOf(
+	study: Study,
+): { readonly metric: MetricName; readonly n: number; readonly task: TaskKind | undefined } | undefined {
+	const { dataset } = study;
+	const own = study.evaluations.filter((entry) => !entry.synthetic && !entry.failure && (!dataset || entry.dataset === dataset.hash));
+	for (const { metrics, task } of (own.length > 0 ? own : study.evaluations.filter((entry) => !entry.synthetic)).toReversed()) {
+		const main = mainMetric(metrics);
+		if (main) return { metric: main.metric, n: main.n, task: task?.kind };
+	}
+	return undefined;
 }
 
 /** Targets that the study has runs for, in the order they first appear. */

@@ -1,8 +1,14 @@
 import { seededRandom } from '../numeric/random.ts';
+import { normalQuantile } from './metrics/normal.ts';
 import type { Interval } from './study.ts';
 
 /** 97.5 % point of the standard normal distribution. */
 const Z = 1.959963984540054;
+
+/** Two-sided point of the standard normal distribution for 1 - confidence. */
+function zOf(alpha: number): number {
+	return alpha === 0.05 ? Z : normalQuantile(1 - alpha / 2);
+}
 
 export interface Estimate {
 	readonly value: number;
@@ -12,15 +18,16 @@ export interface Estimate {
 }
 
 /**
- * Share of successes with its 95 % Wilson score interval (Wilson, JASA 22, 1927), which holds near 0 and 1 and for small n.
+ * Share of successes with its 95 % (or 1 - alpha) Wilson score interval (Wilson, JASA 22, 1927), which holds near 0 and 1 and for small n.
  * For n = 0 the value is NaN and the interval [0, 1].
  */
-export function proportion(successes: number, n: number): Estimate {
+export function proportion(successes: number, n: number, alpha = 0.05): Estimate {
 	if (n === 0) return { value: Number.NaN, interval: [0, 1], n };
 	const p = successes / n;
-	const z2 = Z * Z;
+	const z = zOf(alpha);
+	const z2 = z * z;
 	const centre = (p + z2 / (2 * n)) / (1 + z2 / n);
-	const half = (Z / (1 + z2 / n)) * Math.sqrt((p * (1 - p)) / n + z2 / (4 * n * n));
+	const half = (z / (1 + z2 / n)) * Math.sqrt((p * (1 - p)) / n + z2 / (4 * n * n));
 	// At 0 and n the bounds are exact; rounding must not move them.
 	return { value: p, interval: [successes === 0 ? 0 : Math.max(0, centre - half), successes === n ? 1 : Math.min(1, centre + half)], n };
 }
@@ -45,6 +52,30 @@ function sortedQuantile(sorted: ArrayLike<number>, q: number): number {
 	const a = sorted[low] as number;
 	const b = sorted[Math.min(low + 1, sorted.length - 1)] as number;
 	return a + (at - low) * (b - a);
+}
+
+/**
+ * Interval of a quantile that holds for any distribution: order statistics whose ranks the binomial distribution gives (Conover, Practical
+ * Nonparametric Statistics, 3.2). `sorted` ascends. So few values that no ranks reach the confidence: the least and the largest.
+ */
+export function quantileInterval(sorted: ArrayLike<number>, q: number, alpha = 0.05): Interval {
+	const n = sorted.length;
+	if (n === 0) return [Number.NaN, Number.NaN];
+	const logFactorial = new Float64Array(n + 1);
+	for (let k = 2; k <= n; k++) logFactorial[k] = (logFactorial[k - 1] as number) + Math.log(k);
+	const chance = (k: number): number =>
+		Math.exp(
+			(logFactorial[n] as number) -
+				(logFactorial[k] as number) -
+				(logFactorial[n - k] as number) +
+				k * Math.log(q) +
+				(n - k) * Math.log1p(-q),
+		);
+	let low = 0;
+	for (let below = chance(0); below <= alpha / 2 && low < n - 1; below += chance(low)) low += 1;
+	let high = n - 1;
+	for (let above = chance(n); above <= alpha / 2 && high > 0; above += chance(high + 1)) high -= 1;
+	return [sorted[Math.max(0, low - 1)] as number, sorted[Math.min(n - 1, high + 1)] as number];
 }
 
 export interface BootstrapOptions {
@@ -153,10 +184,10 @@ export interface PairedDifference {
  * Difference of two shares over the same n examples. `lost`: right by the original only; `gained`: right by the variant only.
  * Interval: Bonett and Price's adjusted Wald (J. Educ. Behav. Stat. 37, 2012); p-value: exact binomial McNemar test.
  */
-export function pairedDifference(lost: number, gained: number, n: number): PairedDifference {
+export function pairedDifference(lost: number, gained: number, n: number, alpha = 0.05): PairedDifference {
 	const a = (lost + 1) / (n + 2);
 	const b = (gained + 1) / (n + 2);
-	const half = Z * Math.sqrt((a + b - (b - a) ** 2) / (n + 2));
+	const half = zOf(alpha) * Math.sqrt((a + b - (b - a) ** 2) / (n + 2));
 	return {
 		value: n === 0 ? Number.NaN : (gained - lost) / n,
 		interval: [Math.max(-1, b - a - half), Math.min(1, b - a + half)],

@@ -2,8 +2,10 @@ import * as z from 'zod/mini';
 import { type DType, isDType } from '../ir/dtype.ts';
 import type { ReportEntry } from '../pass/report.ts';
 import type { StudyEvent } from './events.ts';
+import { metricFacts } from './metrics/metric-facts.ts';
 import { preprocessingSchema } from './preprocessing-schema.ts';
-import type { Study } from './study.ts';
+import type { MetricName, Study } from './study.ts';
+import { taskKinds } from './task.ts';
 
 /**
  * Studies from outside (storage, files, links) are normalised here: strict shapes, bounded sizes, no prototype keys.
@@ -108,6 +110,7 @@ const reportEntry = z.discriminatedUnion('kind', [
 ]);
 // Whoever adds a kind of entry adds it here: a study that holds one would not be read otherwise.
 true satisfies ReportEntry['kind'] extends z.infer<typeof reportEntry>['kind'] ? true : false;
+const metricName = z.custom<MetricName>((input) => typeof input === 'string' && Object.hasOwn(metricFacts, input));
 const dtypeName = z.custom<DType>((input) => typeof input === 'string' && isDType(input));
 const side = z.enum(['input', 'output']);
 const portChange = z.discriminatedUnion('kind', [
@@ -186,6 +189,12 @@ const run = z.strictObject({
 	failure: z.optional(failure),
 	measuredAt: time,
 });
+const task = {
+	kind: z.enum(taskKinds),
+	output: z.optional(name),
+	threshold: z.optional(share),
+	blank: z.optional(z.nullable(count)),
+};
 const evaluation = z.strictObject({
 	variant: variantKey,
 	dataset: hash,
@@ -203,9 +212,32 @@ const evaluation = z.strictObject({
 		}),
 		1000,
 	),
+	task: z.optional(
+		z.strictObject({
+			...task,
+			why: text(10_000),
+			chosen: z.optional(z.strictObject(task)),
+			scores: z.optional(z.enum(['probability', 'logit'])),
+		}),
+	),
+	labelFigures: z.optional(
+		list(
+			z.strictObject({
+				label: count,
+				n: count,
+				positives: count,
+				auc: z.optional(share),
+				ap: z.optional(share),
+				f1: share,
+				originalAuc: z.optional(share),
+			}),
+			1000,
+		),
+	),
+	stopped: z.optional(z.strictObject({ after: count, of: count, alpha: share, why: text(10_000) })),
 	metrics: list(
 		z.strictObject({
-			metric: z.enum(['top1', 'top5', 'precision', 'recall', 'f1', 'ece']),
+			metric: metricName,
 			value: figure,
 			interval,
 			n: count,
@@ -223,6 +255,7 @@ const dataSettings = z.strictObject({
 	preprocessing: z.optional(preprocessingSchema),
 	classMapping: z.optional(list(z.strictObject({ name, index: count }), 100_000)),
 	soundState: z.optional(z.enum(['carried', 'zero'])),
+	task: z.optional(z.strictObject(task)),
 	limit: z.optional(count),
 });
 const dataset = z.strictObject({
@@ -233,7 +266,7 @@ const dataset = z.strictObject({
 	available: z.optional(count),
 	limit: z.optional(count),
 	labelled: z.boolean(),
-	labelKind: z.optional(z.enum(['class', 'classes', 'values'])),
+	labelKind: z.optional(z.enum(['class', 'classes', 'values', 'text'])),
 	classes: z.optional(count),
 	mapping: z.optional(
 		z.strictObject({

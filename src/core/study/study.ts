@@ -1,7 +1,7 @@
 import type { Family, PassReport } from '../pass/pass.ts';
 import type { Recipe } from '../pass/recipe.ts';
 import type { ClassMapping, DataSettings, Evidence, Preprocessing } from './data-settings.ts';
-import type { LabelKind } from './task.ts';
+import type { LabelKind, TaskFacts } from './task.ts';
 
 /** SHA-256 in lower-case hex. */
 export type Hash = string;
@@ -166,15 +166,54 @@ export interface OutputFidelity {
 	readonly agreement?: { readonly value: number; readonly interval: Interval; readonly n: number };
 }
 
-/** Task metric where labels are there. */
+/**
+ * Names of metrics; metric-facts.ts says what each is. Precision, recall, F1, auc and ap are macro averages over classes or labels (of the positive
+ * class where there are two); ece is the expected calibration error.
+ */
+export type MetricName =
+	| 'top1'
+	| 'top5'
+	| 'accuracy'
+	| 'precision'
+	| 'recall'
+	| 'f1'
+	| 'auc'
+	| 'ap'
+	| 'ece'
+	| 'mae'
+	| 'rmse'
+	| 'r2'
+	| 'exact'
+	| 'cer'
+	| 'sequences'
+	| 'steps'
+	| 'neighbours'
+	| 'cosine'
+	| 'sqnr'
+	| 'maxAbs';
+
+/** A figure of the task, with labels, or against the original where the task has none. */
 export interface TaskMetric {
-	/** Precision, recall and F1 are macro averages over classes; ece is the expected calibration error. */
-	readonly metric: 'top1' | 'top5' | 'precision' | 'recall' | 'f1' | 'ece';
+	readonly metric: MetricName;
 	readonly value: number;
+	/** 95 % (see Evaluation.stopped). */
 	readonly interval: Interval;
+	/** Examples. */
 	readonly n: number;
 	/** Difference to the original on the same examples: paired. */
 	readonly difference?: { readonly value: number; readonly interval: Interval; readonly pValue: number };
+}
+
+export interface LabelFigures {
+	readonly label: number;
+	readonly n: number;
+	readonly positives: number;
+	/** Areas under the ROC curve and average precision; absent where the label applies to none or to all. */
+	readonly auc?: number;
+	readonly ap?: number;
+	readonly f1: number;
+	/** The original's area, on the same examples. */
+	readonly originalAuc?: number;
 }
 
 export interface Evaluation {
@@ -184,7 +223,13 @@ export interface Evaluation {
 	readonly synthetic: boolean;
 	readonly target: Target;
 	readonly outputs: readonly OutputFidelity[];
+	/** What the metrics are about; absent where it was measured before there were tasks. */
+	readonly task?: TaskFacts;
 	readonly metrics: readonly TaskMetric[];
+	/** By label, where several may apply, by output index; the first hundred. `n`: examples with a label, `positives` those it applies to. */
+	readonly labelFigures?: readonly LabelFigures[];
+	/** It was to end as soon as the answer was clear: after so many examples, for this reason. Its intervals have confidence `1 - alpha`. */
+	readonly stopped?: { readonly after: number; readonly of: number; readonly alpha: number; readonly why: string };
 	/** Classes that are taken for others, most often first, and those whose share of right answers changed most. By output index. */
 	readonly confusions?: readonly { readonly label: number; readonly predicted: number; readonly count: number }[];
 	readonly classChanges?: readonly { readonly label: number; readonly n: number; readonly original: number; readonly variant: number }[];

@@ -1,5 +1,6 @@
 import { figuresOf, targetsOf } from './figures.ts';
-import type { Study } from './study.ts';
+import { metricFacts } from './metrics/metric-facts.ts';
+import type { MetricName, Study, TaskMetric } from './study.ts';
 
 type Cell = string | number | null;
 
@@ -9,10 +10,27 @@ export interface VariantTable {
 	readonly rows: readonly (readonly Cell[])[];
 }
 
+const top1Columns = ['', '_low', '_high', '_n', '_difference', '_difference_low', '_difference_high'];
+
+/** Names of the metrics that the study has figures of, in the order of metric-facts; top1 has its columns always. */
+function metricsIn(study: Study): MetricName[] {
+	const measured = new Set(
+		study.evaluations.filter(({ synthetic }) => !synthetic).flatMap(({ metrics }) => metrics.map(({ metric }) => metric)),
+	);
+	return (Object.keys(metricFacts) as MetricName[]).filter((metric) => metric !== 'top1' && measured.has(metric));
+}
+
+function metricCells(metric: TaskMetric | undefined): Cell[] {
+	if (!metric) return Array<Cell>(top1Columns.length).fill(null);
+	const { value, interval, n, difference } = metric;
+	return [value, interval[0], interval[1], n, difference?.value ?? null, difference?.interval[0] ?? null, difference?.interval[1] ?? null];
+}
+
 export function variantTable(study: Study): VariantTable {
 	const targets = targetsOf(study);
 	const ids = study.variants.map((variant) => variant.id);
 	if (!ids.includes('original')) ids.unshift('original');
+	const others = metricsIn(study);
 	const columns = [
 		'name',
 		'family',
@@ -25,13 +43,9 @@ export function variantTable(study: Study): VariantTable {
 		'parameters',
 		'non_zeros',
 		'synthetic_inputs',
-		'top1',
-		'top1_low',
-		'top1_high',
-		'top1_n',
-		'top1_difference',
-		'top1_difference_low',
-		'top1_difference_high',
+		'task',
+		'main_metric',
+		...['top1', ...others].flatMap((metric) => top1Columns.map((end) => `${snake(metric)}${end}`)),
 		'agreement',
 		'agreement_low',
 		'agreement_high',
@@ -45,7 +59,8 @@ export function variantTable(study: Study): VariantTable {
 	];
 	const rows = ids.map((id): Cell[] => {
 		const figures = figuresOf(study, id);
-		const { variant, top1, classifier, evaluation } = figures;
+		const { variant, main, classifier, evaluation } = figures;
+		const metrics = evaluation?.synthetic ? [] : (evaluation?.metrics ?? []);
 		const worst = evaluation?.outputs.length ? Math.max(...evaluation.outputs.map((output) => output.maxAbs)) : null;
 		return [
 			variant?.name ?? 'original',
@@ -59,13 +74,9 @@ export function variantTable(study: Study): VariantTable {
 			variant?.parameters ?? (id === 'original' ? study.facts.parameters : null),
 			variant?.nonZeros ?? null,
 			evaluation ? (evaluation.synthetic ? 'yes' : 'no') : null,
-			top1?.value ?? null,
-			top1?.interval[0] ?? null,
-			top1?.interval[1] ?? null,
-			top1?.n ?? null,
-			top1?.difference?.value ?? null,
-			top1?.difference?.interval[0] ?? null,
-			top1?.difference?.interval[1] ?? null,
+			evaluation?.task?.kind ?? null,
+			main?.metric ?? null,
+			...['top1', ...others].flatMap((name) => metricCells(metrics.find(({ metric }) => metric === name))),
 			classifier?.agreement?.value ?? null,
 			classifier?.agreement?.interval[0] ?? null,
 			classifier?.agreement?.interval[1] ?? null,
@@ -93,6 +104,8 @@ export function variantTable(study: Study): VariantTable {
 	});
 	return { columns, rows };
 }
+
+const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** RFC 4180, CRLF. A text that a spreadsheet would take for a formula is led by an apostrophe (OWASP, CSV injection). */
 export function tableCsv(table: VariantTable): string {

@@ -53,7 +53,7 @@ describe('qualityWords', () => {
 			variants: [testVariant('original', 4), testVariant('v', 2)],
 			evaluations: [testEvaluation('v', 20, { synthetic: true, top1: held })],
 		});
-		expect(figuresOf(synthetic, 'v').top1).toBeUndefined();
+		expect(figuresOf(synthetic, 'v').main).toBeUndefined();
 		expect(qualityWords(figuresOf(synthetic, 'v')).long).toContain('synthetic inputs');
 	});
 	it('says when outputs are equal', () => {

@@ -1,17 +1,12 @@
-import { figuresOf, holds, speedOf, targetsOf, type VariantFigures, type VariantId } from './figures.ts';
-import type { Interval, Run, Study } from './study.ts';
+import { figuresOf, speedOf, targetsOf, type VariantFigures, type VariantId } from './figures.ts';
+import { changeShort, differenceSentence, isMeasurable, isWorse, metricFacts, metricText } from './metrics/metric-facts.ts';
+import type { Run, Study, TaskMetric } from './study.ts';
 
 /** Figures as sentences: what happened and what it means. English; one place, so that it can be translated. */
-
-const signed = (value: number, digits: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
 
 /** 0.71×, 1.02×; three digits below 0.1. */
 export function ratioWords(ratio: number): string {
 	return `${ratio.toFixed(ratio < 0.1 ? 3 : 2)}×`;
-}
-
-export function intervalWords([low, high]: Interval, digits: number): string {
-	return `[${signed(low, digits)}, ${signed(high, digits)}]`;
 }
 
 /** `3.7 times smaller`, `the same size`, `1.02 times larger`. */
@@ -34,34 +29,18 @@ export interface QualityWords {
 
 /** The variant against the original: task accuracy by paired test where labels are there, else fidelity. */
 export function qualityWords(figures: VariantFigures): QualityWords {
-	const { evaluation, top1, classifier, worstSqnrDb, worstCosine } = figures;
+	const { evaluation, main, classifier, worstSqnrDb, worstCosine } = figures;
 	if (figures.id === 'original') return { short: '–', long: 'This is the model as it was dropped.', measurable: false, tone: 'same' };
 	if (!evaluation)
 		return { short: 'not measured', long: 'It has not been compared with the original yet.', measurable: false, tone: 'unknown' };
 	if (evaluation.failure) return { short: 'could not run', long: evaluation.failure.message, measurable: true, tone: 'worse' };
-	if (top1?.difference) {
-		const { value, interval } = top1.difference;
-		const points = `${signed(value * 100, 1)} points ${intervalWords([interval[0] * 100, interval[1] * 100], 1)}`;
-		if (holds(interval, 0)) {
-			return {
-				short: 'no measurable difference',
-				long: `${points}, no measurable difference at n = ${top1.n}.`,
-				measurable: false,
-				tone: 'same',
-			};
-		}
-		return {
-			short: `${signed(value * 100, 1)} points`,
-			long: `${points} at n = ${top1.n}.`,
-			measurable: true,
-			tone: value < 0 ? 'worse' : 'better',
-		};
-	}
+	if (main?.difference) return changeWords(main, main.difference, evaluation.stopped?.alpha);
 	const inputs = evaluation.synthetic ? 'synthetic inputs' : 'inputs';
 	if (worstSqnrDb === Number.POSITIVE_INFINITY) {
 		return { short: 'equal outputs', long: `Its outputs are equal to the original's on all ${inputs}.`, measurable: false, tone: 'same' };
 	}
 	const fidelity = worstSqnrDb === undefined ? '' : `SQNR ${worstSqnrDb.toFixed(1)} dB, cosine ${(worstCosine ?? 0).toFixed(4)}`;
+	if (main && metricFacts[main.metric].perfect !== undefined) return likenessWords(main, fidelity);
 	if (classifier?.agreement) {
 		const { value, interval, n } = classifier.agreement;
 		return {
@@ -76,6 +55,38 @@ export function qualityWords(figures: VariantFigures): QualityWords {
 		long: `${fidelity} over ${inputs}.`,
 		measurable: true,
 		tone: (worstSqnrDb ?? 0) < 20 ? 'worse' : 'same',
+	};
+}
+
+/** What labels say of the change. */
+function changeWords(main: TaskMetric, difference: NonNullable<TaskMetric['difference']>, alpha: number | undefined): QualityWords {
+	const { metric } = main;
+	const lead = named.has(metric) ? `${metricFacts[metric].title} ` : '';
+	const long = `${lead}${differenceSentence(main, alpha)}.`;
+	if (!isMeasurable(difference, alpha)) return { short: 'no measurable difference', long, measurable: false, tone: 'same' };
+	return {
+		short: `${lead}${changeShort(metric, difference.value)}`,
+		long,
+		measurable: true,
+		tone: isWorse(metric, difference.value) ? 'worse' : 'better',
+	};
+}
+
+/** Metrics that a sentence has to name: points alone are points of accuracy. */
+const named: ReadonlySet<TaskMetric['metric']> = new Set(
+	(Object.keys(metricFacts) as TaskMetric['metric'][]).filter((metric) => metric !== 'top1' && metric !== 'accuracy'),
+);
+
+/** What the original's own answers say where there are no labels. */
+function likenessWords({ metric, value, interval, n }: TaskMetric, fidelity: string): QualityWords {
+	const { title } = metricFacts[metric];
+	const text = metricText(metric, value);
+	const bounds = interval.map((bound) => metricText(metric, bound).replace(' %', '')).join(', ');
+	return {
+		short: `${text} ${title}`,
+		long: `The ${title} as the original on ${text} [${bounds}] of ${n.toLocaleString('en')} inputs; ${fidelity}.`,
+		measurable: value < 1,
+		tone: value < 0.98 ? 'worse' : 'same',
 	};
 }
 
@@ -99,14 +110,16 @@ export function sentenceOf(study: Study, id: VariantId): string {
 	if (figures.variant?.failure) return figures.variant.failure.message;
 	const quality = qualityWords(figures);
 	const first = targetsOf(study)[0];
-	const held = figures.top1 ? 'accuracy held' : quality.short === 'equal outputs' ? 'equal outputs' : undefined;
+	const { main } = figures;
+	const noun = main?.difference && metricFacts[main.metric].noun;
+	const held = noun ? `${noun} held` : quality.short === 'equal outputs' ? 'equal outputs' : undefined;
 	const worth =
 		quality.tone === 'unknown'
 			? quality.short
 			: !quality.measurable && held
 				? held
-				: figures.top1
-					? `${quality.short} of accuracy`
+				: main?.difference && noun && metricFacts[main.metric].unit === 'share'
+					? `${changeShort(main.metric, main.difference.value)} of ${noun}`
 					: quality.short;
 	return `${sizeWords(figures.timesSmaller)}, ${worth}, ${speedWords(first ? figures.runs.get(first) : undefined)}`.replace(
 		/^./,

@@ -1,4 +1,6 @@
-import { type Hash, type Interval, type Study, targetKey } from '../../core/study/study.ts';
+import { mainMetricOf } from '../../core/study/figures.ts';
+import { metricFacts, metricText, metricTitle } from '../../core/study/metrics/metric-facts.ts';
+import { type Hash, type Interval, type MetricName, type Study, targetKey } from '../../core/study/study.ts';
 import { formatBytes, formatCount, formatMs } from '../../ui/format.ts';
 
 type VariantId = Hash | 'original';
@@ -101,6 +103,9 @@ export function costAxes(study: Study): Axis[] {
 	return axes;
 }
 
+/** Metrics beside the main one that a chart can show. SQNR and cosine of the outputs have axes of their own. */
+const onAxes: ReadonlySet<MetricName> = new Set(['top5', 'f1', 'auc', 'ap', 'rmse', 'r2', 'cer', 'steps']);
+
 /** What a variant is worth: task metrics where labels are there, and fidelity to the original. The first is the default. */
 export function qualityAxes(study: Study): Axis[] {
 	const evaluations = new Map(
@@ -110,18 +115,23 @@ export function qualityAxes(study: Study): Axis[] {
 	const synthetic = all.some((evaluation) => evaluation.synthetic);
 	const on = synthetic ? ', synthetic inputs' : '';
 	const axes: Axis[] = [];
-	for (const metric of ['top1', 'top5'] as const) {
-		const n = all.flatMap((evaluation) => evaluation.metrics).find((entry) => entry.metric === metric)?.n;
-		if (n === undefined || synthetic) continue;
-		const name = metric === 'top1' ? 'top-1' : 'top-5';
+	const main = mainMetricOf(study);
+	const measured = new Map(all.flatMap(({ metrics, task }) => metrics.map(({ metric, n }) => [metric, { n, task }])));
+	const others = synthetic ? [] : [...measured.keys()].filter((metric) => metric !== main?.metric && onAxes.has(metric));
+	for (const metric of main && !synthetic ? [main.metric, ...others] : others) {
+		const { n, task } = measured.get(metric) ?? { n: 0, task: undefined };
+		const { better, unit, perfect } = metricFacts[metric];
+		const name = metricTitle(metric, task?.kind);
+		const of = unit === 'share' ? ', %' : unit === 'dB' ? ', dB' : '';
 		axes.push({
 			key: metric,
-			label: `${name}, % (95 % interval, n = ${n.toLocaleString()})`,
+			label: `${name}${of} (95 % interval, n = ${n.toLocaleString()})`,
 			shortLabel: name,
-			better: 'high',
+			better,
 			log: false,
-			format: (value) => `${number(value * 100, 1)} %`,
+			format: (value) => metricText(metric, value),
 			figure: (id) => {
+				if (id === 'original' && perfect !== undefined) return { value: perfect, exact: true };
 				const found = evaluations.get(id)?.metrics.find((entry) => entry.metric === metric);
 				return found ? { value: found.value, interval: found.interval } : undefined;
 			},

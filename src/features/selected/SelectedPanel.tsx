@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
 import { figuresOf, targetsOf, type VariantFigures, type VariantId } from '../../core/study/figures.ts';
+import { metricText, metricTitle } from '../../core/study/metrics/metric-facts.ts';
 import type { Sizes, Study } from '../../core/study/study.ts';
 import { qualityWords, ratioWords, sentenceOf, speedWords } from '../../core/study/words.ts';
 import { formatBytes, formatMs } from '../../ui/format.ts';
@@ -88,7 +89,9 @@ export function SelectedPanel(props: SelectedPanelProps) {
 					</p>
 				)}
 			</section>
-			{figures.evaluation && !figures.evaluation.synthetic && <MetricsCard evaluation={figures.evaluation} dataset={study.dataset} />}
+			{figures.evaluation && !figures.evaluation.synthetic && (
+				<MetricsCard evaluation={figures.evaluation} dataset={study.dataset} outputs={study.facts.outputs} readOnly={readOnly} />
+			)}
 			<section className="card" aria-labelledby="sizes-title">
 				<h2 id="sizes-title">Sizes and runs</h2>
 				<SizeList sizes={figures.variant?.sizes} original={study.variants.find((variant) => variant.id === 'original')?.sizes} />
@@ -128,13 +131,13 @@ export function SelectedPanel(props: SelectedPanelProps) {
 }
 
 function qualityLabel(figures: VariantFigures): string {
-	if (figures.top1) return 'top-1';
+	if (figures.main) return metricTitle(figures.main.metric, figures.evaluation?.task?.kind);
 	if (figures.classifier) return 'same answer';
 	return 'SQNR';
 }
 
 function qualityFigure(figures: VariantFigures): string {
-	if (figures.top1) return `${(figures.top1.value * 100).toFixed(1)} %`;
+	if (figures.main) return metricText(figures.main.metric, figures.main.value);
 	if (figures.classifier?.agreement) return `${(figures.classifier.agreement.value * 100).toFixed(1)} %`;
 	if (figures.id === 'original') return '–';
 	if (figures.worstSqnrDb === undefined) return '–';

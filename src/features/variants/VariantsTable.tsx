@@ -49,7 +49,9 @@ export function VariantsTable(props: VariantsTableProps) {
 			<button
 				type="button"
 				className="sort"
-				onClick={() => setSort({ key, descending: sort.key === key ? !sort.descending : key === 'quality' })}
+				onClick={() =>
+					setSort({ key, descending: sort.key === key ? !sort.descending : key === 'quality' && qualityColumn(study).better === 'high' })
+				}
 			>
 				{label}
 				<span aria-hidden="true">{sort.key === key ? (sort.descending ? ' ↓' : ' ↑') : ''}</span>
@@ -98,7 +100,7 @@ export function VariantsTable(props: VariantsTableProps) {
 									<span className="visually-hidden">times smaller</span>
 								</th>
 							)}
-							{head('quality', qualityColumn(study) === 'SQNR' ? 'SQNR' : `${qualityColumn(study)}`)}
+							{head('quality', qualityColumn(study).title)}
 							{!compact && (
 								<th scope="col" className="numeric">
 									against the original

@@ -1,7 +1,8 @@
 import type { Family } from '../../core/pass/pass.ts';
-import { figuresOf, type SpeedVerdict, speedOf, targetsOf, type VariantId } from '../../core/study/figures.ts';
+import { figuresOf, mainMetricOf, type SpeedVerdict, speedOf, targetsOf, type VariantId } from '../../core/study/figures.ts';
+import { metricFacts, metricText, metricTitle } from '../../core/study/metrics/metric-facts.ts';
 import { paretoFront } from '../../core/study/pareto.ts';
-import type { Failure, Interval, Study } from '../../core/study/study.ts';
+import type { Failure, Interval, MetricName, Study } from '../../core/study/study.ts';
 import { type QualityWords, qualityWords } from '../../core/study/words.ts';
 import type { Job } from '../../store/state.ts';
 
@@ -34,12 +35,20 @@ export interface Row {
 export type SortKey = 'name' | 'bytes' | 'quality' | `speed:${string}`;
 
 /** What the quality column holds: one measure for all rows, so that they can be compared. */
-export function qualityColumn(study: Study): string {
+export interface QualityColumn {
+	readonly title: string;
+	readonly better: 'high' | 'low';
+	readonly metric: MetricName | 'agreement' | 'worstSqnr';
+}
+
+export function qualityColumn(study: Study): QualityColumn {
 	const evaluations = study.evaluations.filter((evaluation) => !evaluation.failure);
-	if (evaluations.some((evaluation) => !evaluation.synthetic && evaluation.metrics.some((metric) => metric.metric === 'top1')))
-		return 'top-1';
-	if (evaluations.some((evaluation) => evaluation.outputs.some((output) => output.agreement))) return 'agreement';
-	return 'SQNR';
+	const main = mainMetricOf(study);
+	if (main) return { title: metricTitle(main.metric, main.task), better: metricFacts[main.metric].better, metric: main.metric };
+	if (evaluations.some((evaluation) => evaluation.outputs.some((output) => output.agreement))) {
+		return { title: 'agreement', better: 'high', metric: 'agreement' };
+	}
+	return { title: 'SQNR', better: 'high', metric: 'worstSqnr' };
 }
 
 export function rowsOf(study: Study, jobs: readonly Job[]): Row[] {
@@ -81,22 +90,27 @@ export function rowsOf(study: Study, jobs: readonly Job[]): Row[] {
 	const front = new Set(
 		paretoFront(
 			rows.map((row) => [row.bytes ?? Number.NaN, row.quality ?? Number.NaN]),
-			['min', 'max'],
+			['min', column.better === 'high' ? 'max' : 'min'],
 		),
 	);
 	return rows.map((row, index) => ({ ...row, front: front.has(index) }));
 }
 
-function qualityCell(figures: ReturnType<typeof figuresOf>, column: string): [number | undefined, string] {
-	if (column === 'top-1') return figures.top1 ? [figures.top1.value, `${(figures.top1.value * 100).toFixed(1)} %`] : [undefined, '–'];
-	if (column === 'agreement') {
+function qualityCell(figures: ReturnType<typeof figuresOf>, { metric }: QualityColumn): [number | undefined, string] {
+	if (metric === 'agreement') {
 		if (figures.id === 'original') return [1, '–'];
 		const agreement = figures.classifier?.agreement;
 		return agreement ? [agreement.value, `${(agreement.value * 100).toFixed(1)} %`] : [undefined, '–'];
 	}
-	if (figures.id === 'original') return [Number.POSITIVE_INFINITY, '–'];
-	if (figures.worstSqnrDb === undefined) return [undefined, '–'];
-	return [figures.worstSqnrDb, Number.isFinite(figures.worstSqnrDb) ? `${figures.worstSqnrDb.toFixed(1)} dB` : 'equal'];
+	if (metric === 'worstSqnr') {
+		if (figures.id === 'original') return [Number.POSITIVE_INFINITY, '–'];
+		if (figures.worstSqnrDb === undefined) return [undefined, '–'];
+		return [figures.worstSqnrDb, Number.isFinite(figures.worstSqnrDb) ? `${figures.worstSqnrDb.toFixed(1)} dB` : 'equal'];
+	}
+	const { perfect } = metricFacts[metric];
+	if (figures.id === 'original' && perfect !== undefined) return [perfect, '–'];
+	const found = figures.main?.metric === metric ? figures.main : undefined;
+	return found ? [found.value, metricText(metric, found.value)] : [undefined, '–'];
 }
 
 export function sortRows(rows: readonly Row[], key: SortKey, descending: boolean): Row[] {

@@ -1,4 +1,5 @@
 import { type Hash, type Study, type Target, targetKey, type Variant } from '../../core/study/study.ts';
+import { taskKey } from '../../core/study/task.ts';
 
 /** One step that a study still lacks. Tasks follow from the study alone, so that a reload resumes where it stood. */
 export type Task =
@@ -38,7 +39,13 @@ export function plan(study: Study, options: PlanOptions): readonly Task[] {
 	const telling = dataset?.labelled === true && dataset.kind !== 'sample';
 	if (alone && !telling) return tasks;
 	if (dataset) {
-		const evaluated = new Set(study.evaluations.filter((entry) => entry.dataset === dataset.hash).map((entry) => entry.variant));
+		// Another task is another question: it is asked anew.
+		const task = taskKey(dataset.settings?.task);
+		const evaluated = new Set(
+			study.evaluations
+				.filter((entry) => entry.dataset === dataset.hash && (entry.outputs.length === 0 || taskKey(entry.task?.chosen) === task))
+				.map((entry) => entry.variant),
+		);
 		for (const { id } of ready) if (!evaluated.has(id)) tasks.push({ kind: 'evaluate', variant: id });
 	}
 	for (const target of dataset && !alone ? options.targets : []) {
