@@ -40,6 +40,15 @@ export const schema = options({
 			{ value: 'mse', label: 'Search' },
 		],
 	}),
+	biasCorrection: choice({
+		title: 'Bias correction',
+		help: 'Takes what rounding adds to the mean output of a layer off its bias, without data: from BatchNormalization in front of it, as far as the model still has them (Optimize folds them: run this before it).',
+		default: 'batchnorm',
+		choices: [
+			{ value: 'none', label: 'Off' },
+			{ value: 'batchnorm', label: 'From BatchNormalization' },
+		],
+	}),
 	embeddings: choice({
 		title: 'Embedding tables',
 		help: 'How tables read by Gather are stored. 8: int8 rows, standard operators. 4: GatherBlockQuantized, which needs ONNX Runtime.',
