@@ -49,6 +49,8 @@ export interface Context {
 	feeds: { readonly dataset: Hash; readonly feeds: Feeds } | undefined;
 	/** Measured again on request, even where nothing else asks for it. */
 	readonly wanted: Set<Hash | 'original'>;
+	/** A diagnosis runs: nothing is measured meanwhile. */
+	diagnosing: boolean;
 	pwa: Pwa | undefined;
 	/** Unique within this store. */
 	nextId(): number;

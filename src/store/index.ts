@@ -4,6 +4,7 @@ import { browserServices } from './browser-services.ts';
 import { sharedBuilders } from './builders.ts';
 import type { Context } from './context.ts';
 import { createData } from './data.ts';
+import { createDiagnosis } from './diagnosis.ts';
 import { createGraphs } from './graph.ts';
 import { dropStudyEdits, emptyHistory, removedFiles } from './history.ts';
 import { initialState } from './initial.ts';
@@ -47,6 +48,7 @@ export function createStore(services: Services): AppStore {
 			references: new Map(),
 			feeds: undefined,
 			wanted: new Set(),
+			diagnosing: false,
 			pwa: undefined,
 			nextId: () => ++id,
 			commit: (event, when) => studies.commit(event, when),
@@ -59,12 +61,14 @@ export function createStore(services: Services): AppStore {
 		const runner = createRunner(context);
 		studies = createStudies(context, runner);
 		const opening = createOpening(context, studies);
+		const diagnoser = createDiagnosis(context);
 		const registry = async () => (await import('../passes/registry.ts')).passes;
 		return {
 			...initialState,
 			settings,
 			...interfaceActions(context),
-			...workActions(context, studies, runner),
+			...workActions(context, studies, runner, diagnoser),
+			...diagnoser.actions,
 			openFiles: opening.openFiles,
 			openSample: opening.openSample,
 			...createData(context),

@@ -2,6 +2,9 @@ import { defaultSettings } from './settings.ts';
 import type { AppState } from './state.ts';
 
 export const initialState: AppState = {
+	diagnoses: {},
+	nodeFigures: {},
+	selectedNode: undefined,
 	study: undefined,
 	shared: undefined,
 	opening: undefined,

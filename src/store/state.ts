@@ -1,12 +1,13 @@
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
+import type { NodeFigures, NodeKey } from '../core/study/node-figures.ts';
 import type { DatasetFacts, Environment, Failure, Hash, ModelFacts, Study, Target } from '../core/study/study.ts';
 import type { Task } from '../core/study/task.ts';
-
 import type { GraphDiff } from '../core/view/diff.ts';
 import type { GraphDrawing } from '../core/view/drawing.ts';
 import type { LayoutRequest, LayoutResult } from '../core/view/layers.ts';
 import type { TensorFacts } from '../core/view/tensor-facts.ts';
+import type { CulpritReport, ErrorReport, LatencyReport, SensitivityReport } from '../engine/diagnose/report.ts';
 import type { InputPreview } from '../workers/engine-protocol.ts';
 
 export type { InputPreview } from '../workers/engine-protocol.ts';
@@ -14,7 +15,7 @@ export type { InputPreview } from '../workers/engine-protocol.ts';
 /** One piece of work in the queue: a variant being made, measured, or a model being opened. */
 export interface Job {
 	readonly id: string;
-	readonly kind: 'open' | 'compress' | 'evaluate' | 'benchmark' | 'export';
+	readonly kind: 'open' | 'compress' | 'evaluate' | 'benchmark' | 'diagnose' | 'export';
 	/** e.g. `float16: measuring on WASM`. */
 	readonly title: string;
 	readonly variant?: Hash | 'original';
@@ -76,7 +77,32 @@ export interface SharedComparison {
 /** kept: survives a reload. copying: soon. held: only until this tab closes. missing: must be dropped again. */
 export type Kept = 'kept' | 'copying' | 'held' | 'missing';
 
+export type DiagnosisKind = 'errors' | 'restored' | 'culprit' | 'latency';
+
+/** What was found out about a variant layer by layer, in this visit. */
+export interface Diagnosis {
+	/** Passes after which the original was compared with it. */
+	readonly comparedAfter: readonly string[];
+	readonly errors?: ErrorReport;
+	/** What one layer alone does to the outputs. */
+	readonly sensitivity?: SensitivityReport;
+	/** What one layer alone, as in the original, gives back. */
+	readonly restored?: SensitivityReport;
+	readonly culprit?: CulpritReport;
+	readonly latency?: LatencyReport;
+	/** What runs or waits for it now. */
+	readonly running?: DiagnosisKind;
+	/** Why the last one gave nothing. */
+	readonly failure?: Failure;
+}
+
 export interface AppState {
+	/** Diagnoses by variant; the original has times only. Gone with the visit: they are quickly made again. */
+	readonly diagnoses: Readonly<Record<Hash | 'original', Diagnosis>>;
+	/** Overlays measured for a variant, for list and graph. */
+	readonly nodeFigures: Readonly<Record<Hash | 'original', readonly NodeFigures[]>>;
+	/** The node that is looked at in chart, table and graph. */
+	readonly selectedNode: NodeKey | undefined;
 	/** undefined until a model is open. */
 	readonly study: Study | undefined;
 	readonly shared: SharedComparison | undefined;
@@ -139,6 +165,11 @@ export interface Actions {
 	rerun(variant: Hash | 'original'): Promise<void>;
 	removeVariants(variants: readonly Hash[]): void;
 	renameVariant(variant: Hash, name: string): void;
+	/** Measures a variant layer by layer; `limit`: most examples. One at a time: another one is refused meanwhile. */
+	diagnose(variant: Hash | 'original', what: DiagnosisKind, options?: { readonly limit?: number; readonly target?: Target }): Promise<void>;
+	/** Makes a variant in which these layers, by label, stay as they are. */
+	keepLayers(variant: Hash, labels: readonly string[]): Promise<void>;
+	selectNode(node: NodeKey | undefined): void;
 	cancelJob(id: string): void;
 	cancelAll(): void;
 

@@ -3,6 +3,7 @@ import { isComparisonHash, readComparison } from '../platform/links.ts';
 import { toFailure } from '../workers/failure.ts';
 import type { Context } from './context.ts';
 import type { Data } from './data.ts';
+import type { Diagnoser, Diagnosing } from './diagnosis.ts';
 import type { Graphs } from './graph.ts';
 import type { InterfaceActions } from './interface-actions.ts';
 import type { Opening } from './open.ts';
@@ -12,10 +13,18 @@ import type { Actions } from './state.ts';
 import type { Studies } from './studies.ts';
 import type { Runner } from './work/runner.ts';
 
-type WorkActions = Omit<Actions, keyof Opening | keyof Running | keyof Data | keyof Graphs | keyof Sharing | keyof InterfaceActions>;
+type WorkActions = Omit<
+	Actions,
+	keyof Opening | keyof Running | keyof Data | keyof Graphs | keyof Sharing | keyof InterfaceActions | keyof Diagnosing
+>;
 
 /** Actions around studies, links and the queue. */
-export function workActions(context: Context, studies: Studies, runner: Runner): WorkActions {
+export function workActions(
+	context: Context,
+	studies: Studies,
+	runner: Runner,
+	diagnoser: Pick<Diagnoser, 'cancel' | 'cancelAll'>,
+): WorkActions {
 	const { services, get, set } = context;
 	const say = (error: unknown): void => {
 		const failure = toFailure(error);
@@ -69,8 +78,13 @@ export function workActions(context: Context, studies: Studies, runner: Runner):
 				say(error);
 			}
 		},
-		cancelJob: (id) => runner.cancel(id),
-		cancelAll: () => runner.cancelAll(),
+		cancelJob(id) {
+			if (!diagnoser.cancel(id)) runner.cancel(id);
+		},
+		cancelAll() {
+			diagnoser.cancelAll();
+			runner.cancelAll();
+		},
 		takeOver() {
 			const { open } = context;
 			if (!open || !get().readOnly) return;

@@ -1,6 +1,9 @@
 import type { PassReport } from '../core/pass/pass.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
-import type { Hash, LayerFacts, ModelFacts, ModelIdentity, Study } from '../core/study/study.ts';
+import type { NodeKey } from '../core/study/node-figures.ts';
+import type { Hash, LayerFacts, ModelFacts, ModelIdentity, Study, Target } from '../core/study/study.ts';
+import type { CulpritReport, ErrorReport, LatencyReport, SensitivityReport } from '../engine/diagnose/report.ts';
+import type { Feeds } from '../engine/port.ts';
 import type { LoadedStudy, StudySummary } from '../platform/documents.ts';
 import type { EngineMethods, EngineSubject } from './engine-protocol.ts';
 import type { GraphMethods } from './graph-protocol.ts';
@@ -28,6 +31,35 @@ export interface CompressMethods {
 	/** Facts of a model, by its structure alone: weights are not read. */
 	inspect(args: { readonly files: ModelFiles }): ModelFacts;
 	compress(args: CompressArgs): CompressResult;
+	/** Where a variant loses, layer by layer. In a worker with a runtime (`learn`). */
+	diagnose(args: DiagnoseArgs): DiagnoseResult;
+	/** Times of a model's nodes on the target of the worker. */
+	nodeTimes(args: { readonly target: Target; readonly files: ModelFiles; readonly feeds: Feeds }): LatencyReport;
+}
+
+export interface DiagnoseArgs {
+	readonly subject: EngineSubject;
+	readonly variant: ModelFiles;
+	/** What made the variant: it is compared with the original after the steps that lose nothing. */
+	readonly recipe: Recipe;
+	/** Indices of the examples to measure on, and of those that passes learnt from. */
+	readonly examples: readonly number[];
+	readonly calibration: readonly number[];
+	/** Most examples to run. */
+	readonly limit: number;
+	/** `errors` brings what each layer alone does to the outputs with it. */
+	readonly what: 'errors' | 'restored' | 'culprit';
+	/** Layers by sensitivity, for the search of the culprit. */
+	readonly ranking?: readonly NodeKey[];
+}
+
+export interface DiagnoseResult {
+	/** Passes after which the original was compared. */
+	readonly comparedAfter: readonly string[];
+	readonly errors?: ErrorReport;
+	readonly sensitivity?: SensitivityReport;
+	readonly restored?: SensitivityReport;
+	readonly culprit?: CulpritReport;
 }
 
 export interface CompressArgs {

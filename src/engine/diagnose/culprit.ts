@@ -95,7 +95,7 @@ export async function restoredSensitivity(options: Subjects & { readonly limit?:
 		const layers: LayerSensitivity[] = [];
 		const whole = await bench.errors(new Set());
 		for (const [at, layer] of bench.layers.entries()) {
-			options.onProgress?.(0.15 + (0.85 * at) / bench.layers.length, layer.originalNode.label);
+			options.onProgress?.(0.15 + (0.85 * at) / bench.layers.length, 'Restoring layer by layer');
 			const { noise, kl } = await bench.errors(new Set([layer]));
 			layers.push({ node: layer.node, label: layer.originalNode.label, sqnrDb: noiseDb(noise), ...(kl !== undefined && { kl }) });
 		}

@@ -196,7 +196,7 @@ class ErrorRun {
 						tally.outputs.add(reference, disturbed, classes);
 					}
 					const done = this.#measured + (loaded.length === 0 ? 1 : at / loaded.length);
-					onProgress?.(0.1 + (0.9 * done) / (this.#indices.length * this.#rounds().length), tally.layer.originalNode.label);
+					onProgress?.(0.1 + (0.9 * done) / (this.#indices.length * this.#rounds().length), 'Errors by layer');
 				}
 				this.#measured += 1;
 			}

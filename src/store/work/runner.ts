@@ -103,6 +103,7 @@ export function createRunner(context: Context): Runner {
 	const mayStart = (task: Task): boolean => {
 		const kinds = [...running.values()].map((entry) => entry.task.kind);
 		// Writing and comparing have one lane each.
+		if (task.kind === 'benchmark' && context.diagnosing) return false;
 		return task.kind === 'benchmark' ? kinds.length === 0 : !kinds.includes('benchmark') && !kinds.includes(task.kind);
 	};
 
