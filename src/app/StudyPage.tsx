@@ -1,4 +1,4 @@
-import { memo, useCallback, useEffect, useMemo, useState } from 'react';
+import { lazy, memo, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import type { VariantId } from '../core/study/figures.ts';
 import { reproduce } from '../core/study/reproduce.ts';
@@ -20,6 +20,8 @@ import './study-page.css';
 // Progress of jobs reaches this page many times a second; these two depend on the study only.
 const Chart = memo(TradeOffCard);
 const Why = memo(WhyCard);
+
+const GraphView = lazy(() => import('../features/graph/GraphView.tsx'));
 
 type Tab = 'chart' | 'variants' | 'recipe' | 'model';
 
@@ -99,6 +101,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 				gzipBytes={study.variants.find((variant) => variant.id === 'original')?.sizes?.gzip}
 				hash={study.model.hash}
 				onLayers={() => actions.setView('layers')}
+				{...(state.own && { onGraph: () => actions.setView('graph') })}
 			/>
 			<DataCard dataset={study.dataset ?? state.dataset} outputs={classOutputs(study)} readOnly={readOnly} onAdd={onPick} />
 			<MeasuredOn study={study} />
@@ -165,6 +168,27 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 					onChange={actions.pin}
 					onClose={() => actions.setView('studio')}
 				/>
+			</main>
+		);
+	}
+	if (state.view === 'graph' && state.own) {
+		return (
+			<main className="full-view">
+				{heading}
+				<Suspense fallback={<p className="muted">Loading the graph view…</p>}>
+					<GraphView
+						study={study}
+						selected={selected}
+						readOnly={readOnly}
+						compact={compact}
+						onSelect={actions.select}
+						onRun={(recipe) => {
+							actions.setView('studio');
+							void actions.runRecipes([recipe]);
+						}}
+						onClose={() => actions.setView('studio')}
+					/>
+				</Suspense>
 			</main>
 		);
 	}

@@ -7,10 +7,11 @@ export interface ModelCardProps {
 	readonly gzipBytes?: number | undefined;
 	readonly hash?: string | undefined;
 	readonly onLayers?: () => void;
+	readonly onGraph?: () => void;
 }
 
 /** The facts of the model that do not change. */
-export function ModelCard({ facts, gzipBytes, hash, onLayers }: ModelCardProps) {
+export function ModelCard({ facts, gzipBytes, hash, onLayers, onGraph }: ModelCardProps) {
 	const standard = facts.opsets.find((opset) => opset.domain === '');
 	const others = facts.opsets.filter((opset) => opset.domain !== '');
 	const bytesOfOps = facts.operators.filter((entry) => entry.parameterBytes > 0).sort((a, b) => b.parameterBytes - a.parameterBytes);
@@ -93,6 +94,11 @@ export function ModelCard({ facts, gzipBytes, hash, onLayers }: ModelCardProps) 
 					</>
 				)}
 			</details>
+			{onGraph && (
+				<button type="button" className="quiet flush" onClick={onGraph}>
+					Graph…
+				</button>
+			)}
 			{onLayers && facts.layers.length > 0 && (
 				<button type="button" className="quiet flush" onClick={onLayers}>
 					Sizes by layer

@@ -44,7 +44,7 @@ function portHost(handlers: Handlers, options: { max?: number; silenceMs?: numbe
 		};
 	};
 	const kind = { max: options.max ?? 1, idleMs: 60_000, ...(options.silenceMs !== undefined && { silenceMs: options.silenceMs }) };
-	const host = createHost({ spawn, kinds: { compress: kind, learn: kind, engine: kind, disk: kind } });
+	const host = createHost({ spawn, kinds: { compress: kind, learn: kind, engine: kind, disk: kind, graph: kind } });
 	const call = (method: string, args: unknown, more: object = {}) =>
 		(host.call as (kind: string, method: string, args: unknown, options: object) => Promise<unknown>)('disk', method, args, more);
 	return { host: host as Host, made, call };
