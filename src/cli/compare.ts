@@ -1,3 +1,4 @@
+import { differenceSentence, mainMetric, metricText, metricTitle } from '../core/study/metrics/metric-facts.ts';
 import type { Evaluation, Hash } from '../core/study/study.ts';
 import { createReference, evaluate } from '../engine/evaluate.ts';
 import type { Command, CommandContext } from './command.ts';
@@ -21,7 +22,7 @@ export const compare: Command = {
 	usage: 'pare compare ORIGINAL VARIANT… [--data FILE]… [--limit N]',
 	summary: 'How far each variant is from the original on the same inputs.',
 	details: `Without --data the inputs are made up, and the figures marked synthetic: they say how far two models are apart on noise, not how good one
-is. With labels (folders of pictures by class, an array named labels, IDX labels) top-1 is counted too.
+is. With labels (folders of pictures by class, an array named labels, IDX labels) the metrics of the task are there too, by name.
 In JSON, variants[].outputs[] has name, n, cosine (mean over the inputs), worstCosine, sqnrDb (null where the outputs are equal or not numbers), maxAbs, and for
 classifiers agreement (share of equal answers) with its 95 % interval. Exit code 1 where a variant could not be run.`,
 	options: { data: { type: 'string', multiple: true }, limit: { type: 'string' }, ...runOptions },
@@ -71,6 +72,7 @@ classifiers agreement (share of equal answers) with its 95 % interval. Exit code
 			synthetic,
 			dataset: facts,
 			n: reference.indices.length,
+			task: reference.task,
 			original: { ...original, ...metricsOf(reference.evaluation) },
 			variants: compared.map(documentOf),
 		};
@@ -144,11 +146,14 @@ function textOf(
 	skipped: number,
 ): string {
 	const rows: string[][] = [];
-	const top1 = (evaluation: Evaluation): string => {
-		const found = evaluation.metrics.find(({ metric }) => metric === 'top1');
-		return found ? percent(found.value) : '';
+	const name = [own, ...compared.map(({ evaluation }) => evaluation)]
+		.map(({ metrics }) => mainMetric(metrics)?.metric)
+		.find((metric) => metric);
+	const main = (evaluation: Evaluation): string => {
+		const found = evaluation.metrics.find(({ metric }) => metric === name);
+		return found ? metricText(found.metric, found.value) : '';
 	};
-	rows.push([printable(original.path), bytesText(original.bytes), '(original)', '', '', '', '', '', top1(own)]);
+	rows.push([printable(original.path), bytesText(original.bytes), '(original)', '', '', '', '', '', main(own)]);
 	const failures: string[] = [];
 	for (const { path, bytes, evaluation } of compared) {
 		const { failure, outputs } = evaluation;
@@ -165,11 +170,21 @@ function textOf(
 				output.sqnrDb === null ? (output.maxAbs === 0 ? 'equal' : '-') : output.sqnrDb.toFixed(1),
 				output.maxAbs.toPrecision(3),
 				output.agreement ? percent(output.agreement.value) : '',
-				i === 0 ? top1(evaluation) : '',
+				i === 0 ? main(evaluation) : '',
 			]);
 		});
 	}
-	const titles = ['model', 'size', 'output', 'cosine', 'worst', 'SQNR dB', 'max abs', 'agreement', 'top-1'];
+	const titles = [
+		'model',
+		'size',
+		'output',
+		'cosine',
+		'worst',
+		'SQNR dB',
+		'max abs',
+		'agreement',
+		name ? metricTitle(name, own.task?.kind) : '',
+	];
 	// Columns that nothing fills are left out.
 	const used = titles.map((_, i) => i < 3 || rows.some((row) => (row[i] ?? '') !== ''));
 	const columns = titles.map((title, i) => ({ title, right: i === 1 || i > 2 }));
@@ -179,11 +194,9 @@ function textOf(
 	);
 	const notes = own.synthetic ? ['Synthetic inputs: distance on noise, not quality. Give --data for figures that mean something.'] : [];
 	const difference = compared.flatMap(({ path, evaluation }) =>
-		evaluation.metrics.flatMap(({ metric, difference: found }) =>
-			found && metric === 'top1'
-				? [
-						`${printable(path)}: top-1 ${(found.value * 100).toFixed(1)} points from the original [${found.interval.map((x) => (x * 100).toFixed(1)).join(', ')}]`,
-					]
+		evaluation.metrics.flatMap((metric) =>
+			metric.difference && metric.metric === name
+				? [`${printable(path)}: ${metricTitle(name, own.task?.kind)} ${differenceSentence(metric, evaluation.stopped?.alpha)}`]
 				: [],
 		),
 	);

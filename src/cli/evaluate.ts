@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { Model } from '../core/ir/model.ts';
 import type { DataSettings } from '../core/study/data-settings.ts';
+import { changeText, isMeasurable, metricText } from '../core/study/metrics/metric-facts.ts';
 import { InvalidPreprocessing, parsePreprocessing } from '../core/study/preprocessing-schema.ts';
 import type { Evaluation, Hash } from '../core/study/study.ts';
+import { type Task, taskKinds } from '../core/study/task.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { failureOf } from '../engine/benchmark-group.ts';
+import type { EarlyStop } from '../engine/early-stopping.ts';
 import { createReference, evaluate as evaluateVariant, type Reference } from '../engine/evaluate.ts';
 import { EngineError, type ModelBytes } from '../engine/port.ts';
 import type { Command, CommandContext } from './command.ts';
@@ -37,12 +40,15 @@ interface Evaluated {
 
 export const evaluate: Command = {
 	name: 'evaluate',
-	usage: 'pare evaluate MODEL… --data FILE… [--preprocess FILE|auto] [--limit N]',
+	usage: 'pare evaluate MODEL… --data FILE… [--preprocess FILE|auto] [--limit N] [--task KIND]',
 	summary: 'Task metrics of models on labelled examples, with intervals.',
 	details: `Data: .npz or .npy (arrays by the names of the inputs, labels as label, labels or y), IDX files, pictures or .wav sounds with a folder for each class
 or a CSV or JSON file of labels, a CSV of features with a label column, text with a tokenizer.json; as files, folders or zips. A classes.txt (a line for each output)
 maps folder names to outputs. How pictures are made inputs is found by trying the conventions in use on labelled examples, unless --preprocess names a file.
-In JSON, a list with an entry for each model: metrics (by name: value, interval at 95 %, n), preprocessing (text; picture: as data, which --preprocess takes;
+The task is proposed from outputs and labels: ${taskKinds.join(', ')}; --task says otherwise. Embeddings, sequences
+and generic outputs are compared with those of the first model. --stop-early runs later models on the examples in random order and ends after an
+eighth, a quarter or a half of them where a difference is measurable or surely smaller than the margin; the three looks and the last share the 5 %.
+In JSON, a list with an entry for each model: task (kind, output, why), metrics (by name: value, interval at 95 %, n), preprocessing (text; picture: as data, which --preprocess takes;
 evidence), dataset, skipped (count, and the first entries by name with reasons). Models after the first that take and give the same also have outputs (fidelity to the first) and paired differences.
 Exit code 1 where a model could not be run.`,
 	options: {
@@ -50,6 +56,10 @@ Exit code 1 where a model could not be run.`,
 		preprocess: { type: 'string' },
 		limit: { type: 'string' },
 		'sound-state': { type: 'string' },
+		task: { type: 'string' },
+		output: { type: 'string' },
+		threshold: { type: 'string' },
+		'stop-early': { type: 'string' },
 		...runOptions,
 	},
 	optionHelp: [
@@ -57,6 +67,10 @@ Exit code 1 where a model could not be run.`,
 		['--preprocess FILE', 'JSON of preprocessing for pictures; "auto" (the default) finds it'],
 		['--limit N', 'at most N examples, spread evenly'],
 		['--sound-state HOW', '"carried" from frame to frame (the default), or "zero" in each'],
+		['--task KIND', `what the model is judged as: ${taskKinds.join(', ')}`],
+		['--output NAME', 'the output that is judged, with --task; default: found'],
+		['--threshold P', 'with --task binary or multi-label: a class applies from this probability on; default 0.5'],
+		['--stop-early MARGIN', 'end where the answer is clear; a smaller difference does not matter, such as 0.01 for a point'],
 		...runOptionHelp,
 	],
 	run: async (context) => {
@@ -67,6 +81,8 @@ Exit code 1 where a model could not be run.`,
 		if (data.length === 0) throw new UsageError('evaluate needs examples.', 'Give them with --data.');
 		const limit = args.count('limit');
 		const settings = await settingsFrom(args.text('preprocess'), args.text('sound-state'));
+		const task = taskFrom(args.text('task'), args.text('output'), args.text('threshold'));
+		const stopEarly = marginFrom(args.text('stop-early'));
 		const engine = await startEngine(context);
 		const done: Evaluated[] = [];
 		let first: { readonly opened: Opened; readonly dataset: Dataset; readonly reference: Reference } | undefined;
@@ -81,11 +97,13 @@ Exit code 1 where a model could not be run.`,
 					variant: { id: opened.sha256, model: opened.bytesOf },
 					reference,
 					examples: dataset,
+					stopEarly,
 					signal,
 					onProgress: rate('Running'),
 				});
 				const seconds = (performance.now() - began) / 1e3;
-				done.push({ opened, dataset, n: reference.indices.length, against: first.opened.path, evaluation, seconds });
+				const n = evaluation.stopped?.after ?? reference.indices.length;
+				done.push({ opened, dataset, n, against: first.opened.path, evaluation, seconds });
 				continue;
 			}
 			try {
@@ -97,6 +115,7 @@ Exit code 1 where a model could not be run.`,
 					original: opened.bytesOf,
 					examples: dataset,
 					dataset: { hash: facts.hash, synthetic: false },
+					task,
 					signal,
 					onProgress: rate('Running'),
 				});
@@ -136,6 +155,29 @@ async function settingsFrom(preprocess: string | undefined, soundState: string |
 			'Take the field preprocessing.picture of a report of "pare evaluate --json".',
 		);
 	}
+}
+
+/** Throws UsageError. */
+function taskFrom(kind: string | undefined, output: string | undefined, threshold: string | undefined): Task | undefined {
+	const known = taskKinds.find((each) => each === kind);
+	if (kind === undefined) {
+		if (output === undefined && threshold === undefined) return undefined;
+		throw new UsageError(`--${output === undefined ? 'threshold' : 'output'} needs --task.`);
+	}
+	if (!known) throw new UsageError(`--task takes ${taskKinds.join(', ')}, not "${kind}".`);
+	const at = threshold === undefined ? undefined : Number(threshold);
+	if (at !== undefined && !(at > 0 && at < 1)) throw new UsageError(`--threshold takes a number between 0 and 1, not "${threshold}".`);
+	if (at !== undefined && known !== 'binary' && known !== 'multi-label')
+		throw new UsageError('--threshold goes with --task binary or multi-label.');
+	return { kind: known, ...(output !== undefined && { output }), ...(at !== undefined && { threshold: at }) };
+}
+
+/** Throws UsageError. */
+function marginFrom(text: string | undefined): EarlyStop | undefined {
+	if (text === undefined) return undefined;
+	const margin = Number(text);
+	if (!(margin > 0 && margin < 1)) throw new UsageError(`--stop-early takes a number between 0 and 1, not "${text}".`);
+	return { margin };
 }
 
 async function describe(path: string, context: CommandContext): Promise<Opened> {
@@ -198,7 +240,10 @@ function documentOf({ opened, dataset, n, against, evaluation, seconds }: Evalua
 		runtime,
 		target: { ...evaluation.target },
 		n,
+		...(evaluation.task && { task: evaluation.task }),
 		metrics: Object.fromEntries(evaluation.metrics.map(({ metric, ...figures }) => [metric, figures])),
+		...(evaluation.labelFigures && { labels: evaluation.labelFigures }),
+		...(evaluation.stopped && { stopped: evaluation.stopped }),
 		...(against !== undefined && { against, outputs: evaluation.outputs }),
 		preprocessing: { text: preprocessing, ...(picture && { picture }), evidence: dataset.evidence },
 		dataset: facts,
@@ -208,11 +253,12 @@ function documentOf({ opened, dataset, n, against, evaluation, seconds }: Evalua
 	};
 }
 
-/** Shares in percent, anything else with four digits. */
-const shares = /^(top\d|accuracy|precision|recall|f1|macro.*|agreement|ece|.*error)$/i;
-
-function figure(name: string, value: number): string {
-	return shares.test(name) && Math.abs(value) <= 1 ? `${(value * 100).toFixed(1)} %` : value.toPrecision(4);
+/** Why a model has no metric. */
+function nothingWords({ task, variant }: Evaluation, dataset: Dataset): string {
+	if (task?.kind === 'embedding' || task?.kind === 'generic' || task?.kind === 'sequence') {
+		if (variant === 'original') return 'others are compared with it';
+	}
+	return dataset.facts.labelled ? 'no metric fits the labels' : 'no labels';
 }
 
 function textOf(done: readonly Evaluated[]): string {
@@ -226,16 +272,27 @@ function textOf(done: readonly Evaluated[]): string {
 			notes.push(`! ${printable(opened.path)}: ${printable(failure.message)}${failure.advice ? ` ${printable(failure.advice)}` : ''}`);
 			continue;
 		}
-		if (metrics.length === 0) rows.push([...lead, dataset.facts.labelled ? 'no metric fits the labels' : 'no labels', '', '', '']);
+		if (metrics.length === 0) rows.push([...lead, nothingWords(evaluation, dataset), '', '', '']);
 		metrics.forEach(({ metric, value, interval, difference }, i) => {
 			rows.push([
 				...(i === 0 ? lead : ['', '', '']),
 				metric,
-				figure(metric, value),
-				`[${interval.map((x) => figure(metric, x)).join(', ')}]`,
-				difference ? `${figure(metric, difference.value)} [${difference.interval.map((x) => figure(metric, x)).join(', ')}]` : '',
+				metricText(metric, value),
+				`[${interval.map((x) => metricText(metric, x)).join(', ')}]`,
+				difference
+					? `${changeText(metric, difference.value, difference.interval)}${isMeasurable(difference, evaluation.stopped?.alpha) ? '' : ', not measurable'}`
+					: '',
 			]);
 		});
+		const { task, stopped } = evaluation;
+		if (task)
+			notes.push(
+				`${printable(opened.path)}: judged as ${task.kind}${task.output ? `, output "${printable(task.output)}"` : ''}. ${printable(task.why)}`,
+			);
+		if (stopped)
+			notes.push(
+				`${printable(opened.path)}: after ${stopped.after} of ${stopped.of} examples. ${stopped.why} Intervals at ${(100 * (1 - stopped.alpha)).toFixed(1)} %.`,
+			);
 		if (seconds > 0) notes.push(`${printable(opened.path)}: ${(n / seconds).toFixed(1)} examples a second`);
 	}
 	const titles = ['model', 'size', 'n', 'metric', 'value', '95 % interval', 'from the first'];

@@ -44,6 +44,11 @@ export function createData(context: Context): Data {
 			if (!dataset || readOnly || taskKey(dataset.settings?.task) === taskKey(task)) return;
 			const { settings: before, ...facts } = dataset;
 			const settings = chosen({ ...before, task });
+			const { open } = context;
+			if (open?.inputs?.kind === 'files') {
+				const { settings: _, ...inputs } = open.inputs;
+				open.inputs = settings ? { ...inputs, settings } : inputs;
+			}
 			void context.commit({ type: 'dataset', dataset: settings ? { ...facts, settings } : facts }).then(() => context.wakeWork());
 		},
 		async previewInputs(indices, as) {
