@@ -1,27 +1,23 @@
-import type { Node } from '../../core/ir/graph.ts';
+import { tableRowWeights } from '../../core/calibrate/table-uses.ts';
 import type { Model } from '../../core/ir/model.ts';
 import { storedBytes } from '../../core/ir/stored-bytes.ts';
-import { memoryTensor, type TensorRef } from '../../core/ir/tensor.ts';
-import { spreadOrder } from '../../core/layerwise/example-runs.ts';
+import { memoryTensor } from '../../core/ir/tensor.ts';
 import { type Layer, layerOf, storeMatrix } from '../../core/layerwise/layer.ts';
 import { layerByLayer, type Rounder } from '../../core/layerwise/layer-by-layer.ts';
 import { factorize } from '../../core/numeric/low-rank.ts';
 import { readFloats } from '../../core/numeric/quantize-tensor.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import { type Plan, planWeights, survey as surveyWeights, type WeightForm } from '../../core/pass/weight-plan.ts';
-import { copyModel } from '../../core/refit/copy.ts';
-import { divergenceOf, referenceOutputs } from '../../core/refit/reference.ts';
+import { OutputTrials } from '../../core/refit/output-trials.ts';
 import type { Options } from './options.ts';
 import { chooseForms, type Form, rankForms } from './ranks.ts';
 import { type Factors, splitLayer, unsplittable } from './rewrite.ts';
-import { byRank, byTiers, rowUses, type Table, type TableForms } from './tables.ts';
+import { byRank, byTiers, type Table, type TableForms } from './tables.ts';
 
 /** Eigenproblems beyond this many rows and columns take minutes. */
 const mostShortSide = 2048;
 /** Examples that tell what ranks are worth; the factors themselves are learned from all. */
 const surveyExamples = 48;
-/** Examples whose outputs tell what a weight is worth. */
-const trialExamples = 16;
 
 const form = (options: Options): WeightForm => ({
 	bits: 8,
@@ -62,7 +58,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 	for (const [index, table] of tables.entries()) {
 		context.progress((0.1 * index) / tables.length, table.plan.value.name);
 		const values = await readFloats(table.plan.tensor, 0, table.rows * table.columns, context.signal);
-		const uses = options.aware ? await rowUses(table, context) : undefined;
+		const uses = options.aware ? await tableRowWeights(table.gather, table.rows, context.calibration, context.signal) : undefined;
 		if (options.aware && !uses) {
 			notes.push({ level: 'info', node: table.plan.value.name, reason: 'all rows count alike: what is looked up is computed, not given' });
 		}
@@ -70,17 +66,21 @@ export async function run(model: Model, options: Options, context: PassContext):
 		const tiered = uses !== undefined && model.opset >= 11;
 		tableForms.set(table, tiered ? byTiers(table, values, uses, options) : byRank(table, values, uses, options));
 	}
-	const survey = await spectra(model, layers, options, within(context, 0.1, 0.3));
+	const trials = options.allocation === 'sensitivity' ? await OutputTrials.open(model, context) : undefined;
+	const survey = await spectra(model, layers, trials, options, within(context, 0.1, 0.5));
 	const known = layers.filter((layer) => survey.has(layer));
 	const elementsIn = ({ rows, columns }: { readonly rows: number; readonly columns: number }): number => rows * columns;
-	const scales =
-		options.allocation === 'sensitivity' ? await outputScales(model, known, survey, tableForms, within(context, 0.3, 0.55)) : undefined;
+	const formsOf = new Map<Table, readonly Form[]>();
+	for (const [table, tableForm] of tableForms) {
+		const { forms } = tableForm;
+		const form = trialForm(forms, elementsIn(table));
+		const tensor = trials && forms[form] && memoryTensor('float32', [table.rows, table.columns], tableForm.values(form));
+		const scale = trials && tensor ? await trials.scale(table.gather, 0, tensor, forms[form]?.loss ?? 0) : 1;
+		formsOf.set(table, scaled(forms, scale));
+	}
 	const candidates = [
-		...known.map((layer) => ({ elements: elementsIn(layer), forms: scaled((survey.get(layer) as Spectrum).forms, scales?.get(layer)) })),
-		...tables.map((table) => ({
-			elements: elementsIn(table),
-			forms: scaled((tableForms.get(table) as TableForms).forms, scales?.get(table)),
-		})),
+		...known.map((layer) => ({ elements: elementsIn(layer), forms: survey.get(layer) ?? [] })),
+		...tables.map((table) => ({ elements: elementsIn(table), forms: formsOf.get(table) ?? [] })),
 	];
 	const stored = elementsOf([...known, ...tables].map(({ plan }) => plan));
 	const budget = stored + (options.bytesChange * bytesBefore) / 4;
@@ -88,8 +88,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 	const chosen = new Map<Layer, number>();
 	for (const [i, layer] of known.entries()) {
 		const form = chosenForms[i];
-		if (form !== undefined) chosen.set(layer, (survey.get(layer) as Spectrum).forms[form]?.rank ?? 0);
-		survey.get(layer)?.trial.clear();
+		if (form !== undefined) chosen.set(layer, survey.get(layer)?.[form]?.rank ?? 0);
 	}
 
 	const found = new Map<Layer, Factors>();
@@ -102,7 +101,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 		return { values: multiply(a, b, layer.rows, rank, layer.columns), nearest: 0, found: 0 };
 	};
 	const asked = [...chosen.keys()];
-	await layerByLayer(model, asked, within(context, 0.55, 1), options, round, notes);
+	await layerByLayer(model, asked, within(context, 0.5, 1), options, round, notes);
 	let touched = 0;
 	for (const [layer, factors] of found) {
 		touched += layer.plan.tensor.byteLength;
@@ -155,29 +154,30 @@ function splittable(model: Model, plan: Plan): Layer | string {
 	return unsplittable(layer) ?? (short > mostShortSide ? `its shorter side of ${short} is too long for the eigenproblem` : layer);
 }
 
-/** What is known of a layer before ranks are given out. */
-interface Spectrum {
-	readonly forms: readonly (Form & { readonly rank: number })[];
-	/** The weight at one of its ranks, for a trial: by index of the form. */
-	readonly trial: Map<number, Float32Array>;
-}
+type RankForm = Form & { readonly rank: number };
 
-/** What each rank of each layer is worth on the original's inputs; one run in which nothing changes. */
-async function spectra(model: Model, layers: readonly Layer[], options: Options, context: PassContext): Promise<Map<Layer, Spectrum>> {
-	const found = new Map<Layer, Spectrum>();
+/** What each rank of each layer costs the outputs, on the original's inputs; one run in which nothing changes. */
+async function spectra(
+	model: Model,
+	layers: readonly Layer[],
+	trials: OutputTrials | undefined,
+	options: Options,
+	context: PassContext,
+): Promise<Map<Layer, readonly RankForm[]>> {
+	const found = new Map<Layer, readonly RankForm[]>();
 	const look: Rounder = async (layer, weights, inputs) => {
 		const { rows, columns } = layer;
 		const gram = options.aware ? inputs.grams[0] : undefined;
 		const factors = factorize(weights, rows, columns, gram, options.damping);
 		const forms = rankForms(factors.energies, rows + columns, rows * columns, options.multiple);
-		const trial = new Map<number, Float32Array>();
-		if (options.allocation === 'sensitivity' && forms.length > 0) {
-			const form = trialForm(forms, rows * columns);
-			const rank = forms[form]?.rank ?? 1;
-			const { a, b } = factors.factors(rank);
-			trial.set(form, multiply(a, b, rows, rank, columns));
+		const trial = forms[trialForm(forms, rows * columns)];
+		let scale = 1;
+		if (trials && trial) {
+			const { a, b } = factors.factors(trial.rank);
+			const tensor = storeMatrix(layer, multiply(a, b, rows, trial.rank, columns));
+			scale = await trials.scale(layer.node, 1, tensor, trial.loss);
 		}
-		found.set(layer, { forms, trial });
+		found.set(layer, scaled(forms, scale));
 		return undefined;
 	};
 	await layerByLayer(
@@ -200,54 +200,7 @@ function trialForm(forms: readonly Form[], elements: number): number {
 	return best;
 }
 
-/** What the outputs of the model lose for each unit of loss of one weight, measured with that weight alone at about half its size. */
-async function outputScales(
-	model: Model,
-	layers: readonly Layer[],
-	spectra: ReadonlyMap<Layer, Spectrum>,
-	tables: ReadonlyMap<Table, TableForms>,
-	context: PassContext,
-): Promise<Map<Layer | Table, number>> {
-	const { compute, calibration, signal } = context;
-	const scales = new Map<Layer | Table, number>();
-	if (!compute || !calibration) return scales;
-	const held = spreadOrder(calibration.n).slice(0, trialExamples);
-	const samples = { calibration, fit: [], held, all: [] };
-	const reference = await referenceOutputs(model, samples, compute, signal);
-	const trials: { readonly key: Layer | Table; readonly node: Node; readonly loss: number; readonly tensor: TensorRef }[] = [];
-	for (const layer of layers) {
-		const { forms, trial } = spectra.get(layer) as Spectrum;
-		for (const [form, values] of trial)
-			trials.push({ key: layer, node: layer.node, loss: forms[form]?.loss ?? 0, tensor: storeMatrix(layer, values) });
-	}
-	for (const [table, { forms, values }] of tables) {
-		if (forms.length === 0) continue;
-		const form = trialForm(forms, table.rows * table.columns);
-		trials.push({
-			key: table,
-			node: table.gather,
-			loss: forms[form]?.loss ?? 0,
-			tensor: memoryTensor('float32', [table.rows, table.columns], values(form)),
-		});
-	}
-	for (const [i, { key, node, loss, tensor }] of trials.entries()) {
-		signal?.throwIfAborted();
-		context.progress(i / trials.length, `outputs with a part of ${node.label}`);
-		const copy = copyModel(model);
-		const other = copy.nodes.get(node);
-		const slot = 'gather' in key ? 0 : 1;
-		const before = other?.input(slot);
-		if (!other || !before) continue;
-		other.setInput(slot, other.graph.addInitializer(`${before.name}_trial`, tensor));
-		const divergence = await divergenceOf(copy.model, reference, samples, compute, signal);
-		// Losses of nothing are taken for what float32 rounding makes of them.
-		scales.set(key, Math.max(divergence, 1e-9) / Math.max(loss, 1e-9));
-	}
-	return scales;
-}
-
-const scaled = <F extends Form>(forms: readonly F[], scale: number | undefined): Form[] =>
-	forms.map(({ elements, loss }) => ({ elements, loss: loss * (scale ?? 1) }));
+const scaled = <F extends Form>(forms: readonly F[], scale: number): F[] => forms.map((form) => ({ ...form, loss: form.loss * scale }));
 
 function multiply(a: Float32Array, b: Float32Array, rows: number, rank: number, columns: number): Float32Array {
 	const out = new Float32Array(rows * columns);

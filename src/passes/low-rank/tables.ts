@@ -1,7 +1,6 @@
 import type { Node } from '../../core/ir/graph.ts';
 import { factorize } from '../../core/numeric/low-rank.ts';
-import { rowWeights, TieredTable } from '../../core/numeric/tiered-table.ts';
-import type { PassContext } from '../../core/pass/pass.ts';
+import { TieredTable } from '../../core/numeric/tiered-table.ts';
 import type { Plan } from '../../core/pass/weight-plan.ts';
 import type { Options } from './options.ts';
 import { type Form, rankForms } from './ranks.ts';
@@ -79,24 +78,6 @@ export function byTiers(table: Table, values: Float32Array, uses: Float64Array, 
 			return `numbers kept of ${columns} along common directions: ${parts} rows; rows that are looked up more keep more`;
 		},
 	};
-}
-
-/** How much each row of a table counts: how often the sample inputs look it up. undefined where the indices are computed. */
-export async function rowUses({ gather, rows }: Table, { calibration, signal }: PassContext): Promise<Float64Array | undefined> {
-	const indices = gather.input(1);
-	if (!indices?.isGraphInput || !calibration) return undefined;
-	const counts = new Float64Array(rows);
-	for (let i = 0; i < calibration.n; i++) {
-		signal?.throwIfAborted();
-		const data = (await calibration.example(i, signal)).feeds[indices.name]?.data;
-		if (!data || !ArrayBuffer.isView(data)) return undefined;
-		for (const value of data as BigInt64Array | Int32Array) {
-			const row = Number(value);
-			const at = row < 0 ? row + rows : row;
-			if (at >= 0 && at < rows) counts[at] = (counts[at] as number) + 1;
-		}
-	}
-	return rowWeights(counts);
 }
 
 function product(a: Float32Array, b: Float32Array, rows: number, rank: number, columns: number): Float32Array {

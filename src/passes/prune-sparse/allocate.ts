@@ -3,9 +3,16 @@ export class ScoreCounts {
 	/** Weights in each bin, least scores first; the first bin holds everything below. */
 	readonly counts = new Float64Array(bins);
 	total = 0;
+	/** What the outputs of the model lose for each unit of the scores. */
+	scale = 1;
 
 	add(score: number): void {
 		this.counts[binOf(score)]! += 1;
+		this.total += 1;
+	}
+
+	/** A weight that always stays. */
+	keep(): void {
 		this.total += 1;
 	}
 }
@@ -28,9 +35,12 @@ const mostZeros = 0.95;
  */
 export function allocate(layers: readonly ScoreCounts[], ratio: number): number[] {
 	const wanted = ratio * layers.reduce((sum, layer) => sum + layer.total, 0);
-	let low = 0;
-	let high = bins;
-	const removed = (layer: ScoreCounts, threshold: number): number => {
+	let low = -2 * bins;
+	let high = 3 * bins;
+	const removed = (layer: ScoreCounts, common: number): number => {
+		// Bins are logarithms: a factor moves the threshold.
+		const shift = (Math.log2(layer.scale) / lowest) * (bins - 1);
+		const threshold = Math.max(0, Math.min(bins, common - shift));
 		const whole = Math.floor(threshold);
 		let count = 0;
 		for (let bin = 0; bin < whole; bin++) count += layer.counts[bin]!;
@@ -38,7 +48,7 @@ export function allocate(layers: readonly ScoreCounts[], ratio: number): number[
 		if (whole < bins) count += (threshold - whole) * layer.counts[whole]!;
 		return Math.min(count, mostZeros * layer.total);
 	};
-	for (let round = 0; round < 60; round++) {
+	for (let round = 0; round < 80; round++) {
 		const middle = (low + high) / 2;
 		const count = layers.reduce((sum, layer) => sum + removed(layer, middle), 0);
 		if (count < wanted) low = middle;

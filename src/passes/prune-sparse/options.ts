@@ -1,5 +1,5 @@
 import { correctBias, correctDrift, damping, rowsPerColumn, samples } from '../../core/layerwise/options.ts';
-import { choice, names, number, type OptionsOf, options } from '../../core/pass/options.ts';
+import { choice, flag, names, number, type OptionsOf, options } from '../../core/pass/options.ts';
 
 export const schema = options({
 	ratio: number({
@@ -28,6 +28,17 @@ export const schema = options({
 			{ value: 'budget', label: 'Budgeted' },
 			{ value: 'per-layer', label: 'Per layer' },
 		],
+	}),
+	sensitivity: flag({
+		title: 'Weigh layers by the outputs',
+		help: 'Each layer is first tried alone, half of its weights zero: layers that move the outputs of the model more give less.',
+		default: true,
+		advanced: true,
+	}),
+	embeddings: flag({
+		title: 'Embedding tables',
+		help: 'Tables that are looked up take zeros too, rows that sample inputs look up least most of them. With a budget only.',
+		default: true,
 	}),
 	pattern: choice({
 		title: 'Pattern',

@@ -1,11 +1,14 @@
 import type { Model } from '../../core/ir/model.ts';
-import { type Layer, layerOf } from '../../core/layerwise/layer.ts';
+import { memoryTensor } from '../../core/ir/tensor.ts';
+import { type Layer, layerOf, storeMatrix } from '../../core/layerwise/layer.ts';
 import { type LayerReport, layerByLayer, type Rounder } from '../../core/layerwise/layer-by-layer.ts';
 import { type SparsePattern, sparsify } from '../../core/numeric/sparse-weights.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import { planWeights, survey as surveyWeights, type WeightForm } from '../../core/pass/weight-plan.ts';
+import { OutputTrials } from '../../core/refit/output-trials.ts';
 import { allocate, ScoreCounts } from './allocate.ts';
 import type { Options } from './options.ts';
+import { openTable, ROW_MOST, replace, type SparseTable, tableScores, zeroed } from './tables.ts';
 
 /** Columns beyond which the statistics of one layer would take more than about 1.6 GB. */
 const mostColumns = 8192;
@@ -22,7 +25,7 @@ const form = (options: Options): WeightForm => ({
 	blockSize: 0,
 	symmetric: true,
 	method: 'minmax',
-	embeddings: 'off',
+	embeddings: options.embeddings && options.scope === 'budget' && options.pattern === 'unstructured' ? '8' : 'off',
 	format: 'cast',
 	keepEdges: false,
 	halfScales: false,
@@ -39,23 +42,29 @@ export async function run(model: Model, options: Options, context: PassContext):
 	const { plans, notes: planned, eligible } = await planWeights(model, form(options));
 	const notes: Note[] = [...honest, ...planned.filter(({ level }) => level === 'skip')];
 	const layers: Layer[] = [];
+	const tables: SparseTable[] = [];
 	for (const plan of plans) {
+		const table = plan.form === 'table' ? await openTable(plan, context) : undefined;
+		if (table && typeof table !== 'string') tables.push(table);
 		const layer = layerOf(model, plan);
+		if (table && typeof table !== 'string') continue;
 		const reason =
-			typeof layer === 'string'
-				? layer
-				: layer.groups > 1 && layer.rows * layer.columns < 64
-					? 'the kernels of a depthwise convolution have few weights and lose much'
-					: layer.columns > mostColumns
-						? `sums of ${layer.columns} products are too long for the statistics of its inputs`
-						: layer.columns % groupOf(options) !== 0
-							? `its sums have ${layer.columns} products, no multiple of ${groupOf(options)}`
-							: undefined;
+			typeof table === 'string'
+				? table
+				: typeof layer === 'string'
+					? layer
+					: layer.groups > 1 && layer.rows * layer.columns < 64
+						? 'the kernels of a depthwise convolution have few weights and lose much'
+						: layer.columns > mostColumns
+							? `sums of ${layer.columns} products are too long for the statistics of its inputs`
+							: layer.columns % groupOf(options) !== 0
+								? `its sums have ${layer.columns} products, no multiple of ${groupOf(options)}`
+								: undefined;
 		if (reason !== undefined) notes.push({ level: 'skip', node: plan.value.name, reason });
 		else layers.push(layer as Layer);
 	}
-	const budgeted = options.pattern === 'unstructured' && options.scope === 'budget' && layers.length > 1;
-	const shares = budgeted ? await budget(model, layers, options, context) : new Map<Layer, number>();
+	const budgeted = options.pattern === 'unstructured' && options.scope === 'budget' && layers.length + tables.length > 1;
+	const shares = budgeted ? await budget(model, layers, tables, options, context) : new Map<Layer | SparseTable, number>();
 	let zeros = 0;
 	let weights = 0;
 	const round: Rounder = async (layer, target, inputs) => {
@@ -87,18 +96,30 @@ export async function run(model: Model, options: Options, context: PassContext):
 	const part: PassContext = budgeted
 		? { ...context, progress: (fraction, detail) => context.progress(0.3 + 0.7 * fraction, detail) }
 		: context;
+	for (const table of tables) {
+		const share = shares.get(table) ?? 0;
+		const found = zeroed(table, share);
+		zeros += found.zeros;
+		weights += found.values.length;
+		replace(table.plan.value, memoryTensor('float32', [table.rows, table.columns], found.values));
+		notes.push({
+			level: 'info',
+			node: table.plan.value.name,
+			reason: `${((100 * found.zeros) / found.values.length).toFixed(0)} % zeros, most of them in rows that sample inputs do not look up; no row loses more than ${ROW_MOST * 100} %`,
+		});
+	}
 	const reports = await layerByLayer(model, layers, part, { ...options, correctDrift: options.correctDrift }, round, notes);
 	notes.push(...described(reports, shares));
 	if (weights > 0) {
 		notes.unshift({
 			level: 'info',
-			reason: `${((100 * zeros) / weights).toFixed(1)} % of ${weights} weights in ${reports.length} layers are zero now`,
+			reason: `${((100 * zeros) / weights).toFixed(1)} % of ${weights} weights in ${reports.length} layers and ${tables.length} tables are zero now`,
 		});
 	}
 	return {
-		changed: reports.length,
+		changed: reports.length + tables.length,
 		eligible,
-		bytesTouched: reports.reduce((sum, { layer }) => sum + layer.plan.tensor.byteLength, 0),
+		bytesTouched: [...reports.map(({ layer }) => layer), ...tables].reduce((sum, { plan }) => sum + plan.tensor.byteLength, 0),
 		unit: 'weights',
 		notes,
 	};
@@ -108,21 +129,49 @@ function groupOf({ pattern }: Options): number {
 	return pattern === '2:4' ? 4 : pattern === '4:8' ? 8 : 1;
 }
 
-/** One run over some examples in which nothing changes: what share of its layer's output each weight carries, and so who can spare most. */
-async function budget(model: Model, layers: readonly Layer[], options: Options, context: PassContext): Promise<Map<Layer, number>> {
-	const counted = new Map<Layer, ScoreCounts>();
+/**
+ * One run over some examples in which nothing changes: what share of its layer's output each weight carries, and what the outputs of the
+ * model lose when the layer alone loses half of its weights; so who can spare most.
+ */
+async function budget(
+	model: Model,
+	layers: readonly Layer[],
+	tables: readonly SparseTable[],
+	options: Options,
+	context: PassContext,
+): Promise<Map<Layer | SparseTable, number>> {
+	const counted = new Map<Layer | SparseTable, ScoreCounts>();
+	const trials = options.sensitivity ? await OutputTrials.open(model, context) : undefined;
+	for (const table of tables) {
+		const scores = tableScores(table);
+		counted.set(table, scores);
+		const { values, loss } = zeroed(table, 0.5);
+		if (trials) scores.scale = await trials.scale(table.gather, 0, memoryTensor('float32', [table.rows, table.columns], values), loss);
+	}
 	const look: Rounder = async (layer, weights, inputs) => {
 		const { groups, rows, columns } = layer;
 		const scores = new ScoreCounts();
 		let power = 0;
 		for (let g = 0; g < groups; g++) power += outputPower(weights, g * rows, rows, columns, inputs.grams[g] as Float64Array);
+		const each = new Float64Array(weights.length);
 		for (let row = 0, at = 0; row < groups * rows; row++) {
 			const gram = inputs.grams[Math.floor(row / rows)] as Float64Array;
 			for (let c = 0; c < columns; c++, at++) {
-				scores.add(power > 0 ? ((weights[at] as number) ** 2 * (gram[c * columns + c] as number)) / power : 0);
+				each[at] = power > 0 ? ((weights[at] as number) ** 2 * (gram[c * columns + c] as number)) / power : 0;
+				scores.add(each[at] as number);
 			}
 		}
 		counted.set(layer, scores);
+		if (trials) {
+			const middle = each.slice().sort()[each.length >> 1] as number;
+			let loss = 0;
+			const half = weights.map((weight, i) => {
+				if ((each[i] as number) > middle) return weight;
+				loss += each[i] as number;
+				return 0;
+			});
+			scores.scale = await trials.scale(layer.node, 1, storeMatrix(layer, half), loss);
+		}
 		return undefined;
 	};
 	await layerByLayer(
@@ -133,12 +182,12 @@ async function budget(model: Model, layers: readonly Layer[], options: Options, 
 		look,
 		[],
 	);
-	const known = layers.filter((layer) => counted.has(layer));
+	const known = [...tables, ...layers].filter((entry) => counted.has(entry));
 	const shares = allocate(
-		known.map((layer) => counted.get(layer) as ScoreCounts),
+		known.map((entry) => counted.get(entry) as ScoreCounts),
 		options.ratio,
 	);
-	return new Map(known.map((layer, i) => [layer, shares[i] as number]));
+	return new Map(known.map((entry, i) => [entry, shares[i] as number]));
 }
 
 /** tr(W H W^T) of rows [first, first + rows). */
@@ -157,7 +206,7 @@ function outputPower(weights: Float32Array, first: number, rows: number, columns
 	return total;
 }
 
-function described(reports: readonly LayerReport[], shares: ReadonlyMap<Layer, number>): Note[] {
+function described(reports: readonly LayerReport[], shares: ReadonlyMap<Layer | SparseTable, number>): Note[] {
 	const decibels = (share: number): string => (-10 * Math.log10(Math.max(share, 1e-30))).toFixed(1);
 	const notes: Note[] = reports.map(({ layer, rows, nearest, found }) => {
 		const share = shares.get(layer);
