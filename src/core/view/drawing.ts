@@ -40,7 +40,7 @@ export interface DrawnNode {
 	readonly attributes: readonly { readonly name: string; readonly text: string }[];
 	readonly inputs: readonly DrawnPort[];
 	readonly outputs: readonly DrawnPort[];
-	/** Stored bytes that only it reads, or that it reads first. */
+	/** Stored bytes that it reads and no node before it: initializers and outputs of Constant nodes. */
 	readonly bytes: number;
 	/** Multiply-accumulates of one run, unknown dimensions taken as 1; 0 where it has none. */
 	readonly macs: number;
@@ -133,11 +133,11 @@ export function drawGraph(model: Model, types: InferredTypes, scope: NodeKey = '
 	for (const node of graph.nodes()) {
 		const id = nodes.length;
 		const key = nodeKey(node, scope);
-		let bytes = node.op === 'Constant' ? constantBytes(node) : 0;
+		let bytes = 0;
 		for (const value of node.inputs) {
-			if (!value?.initializer || counted.has(value)) continue;
+			if (!value || counted.has(value)) continue;
 			counted.add(value);
-			bytes += value.initializer.byteLength;
+			bytes += storedOf(value)?.byteLength ?? 0;
 		}
 		nodes.push({
 			id,
@@ -206,12 +206,6 @@ function storedOf(value: Value): DrawnTensor | undefined {
 		}
 	}
 	return undefined;
-}
-
-function constantBytes(node: Node): number {
-	let bytes = 0;
-	for (const attribute of node.attributes.values()) if (attribute.kind === 'tensor') bytes += attribute.value.byteLength;
-	return bytes;
 }
 
 /** Names of exporters are paths: `/model/layer.0/attention/MatMul`. Names without slashes have no groups. */

@@ -90,7 +90,13 @@ export function GraphCanvas({ scene, marks, name, label, onSelect, onOpen, handl
 	};
 	const show = (id: string): void => {
 		const box = current.current.scene.boxOf.get(id);
-		if (box) move({ x: box.x, y: box.y, zoom: Math.max(readable, Math.min(view.current.zoom, 1.4)) });
+		const element = canvas.current;
+		if (!box || !element) return;
+		const { x, y, zoom } = view.current;
+		const near =
+			Math.abs(box.x - x) * zoom < element.clientWidth * 0.38 && Math.abs(box.y - y) * zoom < element.clientHeight * 0.38 && zoom >= 0.62;
+		// What is in plain sight stays where it is.
+		if (!near) move({ x: box.x, y: box.y, zoom: Math.max(readable, Math.min(zoom, 1.4)) });
 	};
 	useImperativeHandle(handle, () => ({
 		fit: fitWhole,

@@ -106,7 +106,9 @@ export default function GraphView({ study, selected, readOnly, compact, onSelect
 			heat: (box) => {
 				const ids = box.item.group?.members ?? (box.item.node ? [box.item.node.id] : []);
 				const values = ids.flatMap((id) => heats.values.get(id) ?? []);
-				return values.length === 0 || diff ? undefined : Math.max(...values.map(heats.heat));
+				if (values.length === 0 || diff) return undefined;
+				const heat = Math.max(...values.map(heats.heat));
+				return heat > 0 ? heat : undefined;
 			},
 		}),
 		[chosen, foundItems, stateOf, heats, diff],
@@ -314,10 +316,10 @@ export default function GraphView({ study, selected, readOnly, compact, onSelect
 					</label>
 				)}
 				<button type="button" className="quiet" disabled={!scene} onClick={() => save('svg')}>
-					SVG
+					Save SVG
 				</button>
 				<button type="button" className="quiet" disabled={!scene} onClick={() => save('png')}>
-					PNG
+					Save PNG
 				</button>
 				<span className="muted push">
 					{diff
@@ -431,8 +433,6 @@ function topDepth(groups: readonly { readonly depth: number }[]): number {
 	return Math.min(...groups.map(({ depth }) => depth));
 }
 
-const bytesText = (value: number): string => formatBytes(value);
-
 function overlaysOf(figures: readonly NodeFigures[]): Overlay[] {
 	return [
 		{
@@ -441,7 +441,7 @@ function overlaysOf(figures: readonly NodeFigures[]): Overlay[] {
 			method: 'colour by stored bytes',
 			largestFirst: true,
 			valueOf: ({ bytes, kind }) => (kind === 'operator' || kind === 'constant' ? bytes : undefined),
-			text: bytesText,
+			text: (value) => (value === 0 ? '' : formatBytes(value)),
 		},
 		{
 			id: 'macs',

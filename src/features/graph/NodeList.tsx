@@ -57,7 +57,7 @@ export function NodeList({ nodes, valueTitle, largestFirst, selected, onSelect }
 				{head('graph', 'node, in order')}
 				{head('value', valueTitle)}
 			</div>
-			<div
+			<List
 				className="node-list-rows"
 				role="listbox"
 				tabIndex={0}
@@ -68,18 +68,15 @@ export function NodeList({ nodes, valueTitle, largestFirst, selected, onSelect }
 					if (by === undefined) return;
 					event.preventDefault();
 					event.stopPropagation();
-					step(at < 0 && by > 0 ? 1 : by);
+					step(at < 0 && by > 0 && by < sorted.length ? 1 : by);
 				}}
-			>
-				<List
-					listRef={list}
-					rowComponent={Row}
-					rowCount={sorted.length}
-					rowHeight={rowHeight}
-					rowProps={{ sorted, selected, onSelect }}
-					overscanCount={6}
-				/>
-			</div>
+				listRef={list}
+				rowComponent={Row}
+				rowCount={sorted.length}
+				rowHeight={rowHeight}
+				rowProps={{ sorted, selected, onSelect }}
+				overscanCount={6}
+			/>
 			{sorted.length === 0 && <p className="muted">No node matches.</p>}
 		</div>
 	);
