@@ -21,6 +21,7 @@ import './study-page.css';
 const Chart = memo(TradeOffCard);
 const Why = memo(WhyCard);
 
+const DiagnosisView = lazy(async () => ({ default: (await import('../features/diagnosis/DiagnosisView.tsx')).DiagnosisView }));
 const GraphView = lazy(() => import('../features/graph/GraphView.tsx'));
 
 type Tab = 'chart' | 'variants' | 'recipe' | 'model';
@@ -139,6 +140,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 				actions.setView('compare');
 			}}
 			onRerun={(id) => void actions.rerun(id)}
+			{...(state.own && { onDiagnose: () => actions.setView('diagnosis') })}
 			onEditRecipe={(id) => {
 				const variant = study.variants.find((entry) => entry.id === id);
 				if (variant) actions.setDraft({ ...variant.recipe, name: `${variant.name}, edited` });
@@ -186,6 +188,22 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 							actions.setView('studio');
 							void actions.runRecipes([recipe]);
 						}}
+						onClose={() => actions.setView('studio')}
+					/>
+				</Suspense>
+			</main>
+		);
+	}
+	if (state.view === 'diagnosis' && state.own) {
+		return (
+			<main className="full-view">
+				{heading}
+				<Suspense fallback={<p className="muted">Loading the diagnosis…</p>}>
+					<DiagnosisView
+						study={study}
+						selected={selected}
+						compact={compact}
+						readOnly={readOnly}
 						onClose={() => actions.setView('studio')}
 					/>
 				</Suspense>

@@ -107,6 +107,14 @@ export function commandsOf(store: Store, shell: Shell): Command[] {
 			enabled: open,
 			run: () => document.querySelector<HTMLInputElement>('main input[type="search"]')?.focus(),
 		},
+		{
+			id: 'diagnosis',
+			title: 'Diagnosis by layer',
+			keys: 'E',
+			group: 'View',
+			enabled: store.study !== undefined,
+			run: () => store.setView('diagnosis'),
+		},
 		{ id: 'graph', title: 'Graph', keys: 'G', group: 'View', enabled: store.study !== undefined, run: () => store.setView('graph') },
 		{ id: 'layers', title: 'Sizes by layer', keys: 'L', group: 'View', enabled: open, run: () => store.setView('layers') },
 		{

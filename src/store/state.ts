@@ -28,7 +28,7 @@ export interface Job {
 }
 
 export type Theme = 'system' | 'light' | 'dark';
-export type View = 'studio' | 'compare' | 'layers' | 'graph' | 'samples' | 'settings';
+export type View = 'studio' | 'compare' | 'layers' | 'graph' | 'diagnosis' | 'samples' | 'settings';
 
 export interface Toast {
 	readonly id: string;

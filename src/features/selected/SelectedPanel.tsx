@@ -16,6 +16,8 @@ export interface SelectedPanelProps {
 	readonly onDownload: (variant: VariantId) => void;
 	readonly onCompare: (variant: VariantId) => void;
 	readonly onRerun: (variant: VariantId) => void;
+	/** Where this variant loses, layer by layer. */
+	readonly onDiagnose?: () => void;
 	readonly onEditRecipe: (variant: VariantId) => void;
 	readonly onCopyText: (text: string, what: string) => void;
 	/** Ways to make the same file elsewhere, and the certificate. */
@@ -24,7 +26,7 @@ export interface SelectedPanelProps {
 
 /** The selected variant: one sentence, three figures with their uncertainty, what was done to it and what to do with it. */
 export function SelectedPanel(props: SelectedPanelProps) {
-	const { study, selected, readOnly, onDownload, onCompare, onRerun, onEditRecipe, onCopyText, reproduce } = props;
+	const { study, selected, readOnly, onDownload, onCompare, onRerun, onDiagnose, onEditRecipe, onCopyText, reproduce } = props;
 	const figures = useMemo(() => figuresOf(study, selected), [study, selected]);
 	const words = qualityWords(figures);
 	const target = targetsOf(study)[0];
@@ -77,6 +79,11 @@ export function SelectedPanel(props: SelectedPanelProps) {
 					<button type="button" onClick={() => onCompare(selected)}>
 						Compare
 					</button>
+					{onDiagnose && selected !== 'original' && figures.variant?.file && (
+						<button type="button" onClick={onDiagnose}>
+							Diagnose
+						</button>
+					)}
 					{!readOnly && (
 						<button type="button" onClick={() => onRerun(selected)}>
 							{figures.variant?.failure ? 'Try again' : 'Re-run'}
