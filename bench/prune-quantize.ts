@@ -1,5 +1,6 @@
 // Prune, then quantize: whether both together lead past what either alone reaches at a similar size.
-// node scripts/run-ts.mjs bench/prune-quantize.ts [MODEL ...] [--line7]
+// node scripts/run-ts.mjs bench/prune-quantize.ts [MODEL ...] [--line7] [--only TEXT,TEXT]
+// --only TEXT,TEXT: points whose names contain one of these.
 // --line7 only runs a fifth fewer multiply-accumulates followed by static int8 on each model, and checks that the result loads.
 // Otherwise: single techniques and combinations by size and mean score; a combination is said to dominate where every single technique of
 // similar size (a factor of 1.25 either way) scores less on the same examples, paired: the 95 % bootstrap interval of the mean difference
@@ -15,13 +16,14 @@ const optimize: RecipeStep = { pass: 'optimize', options: {} };
 const prune = (macsChange: number): RecipeStep => ({ pass: 'prune-structured', options: { macsChange } });
 const lowRank = (bytesChange: number): RecipeStep => ({ pass: 'low-rank', options: { bytesChange } });
 const int8: RecipeStep = { pass: 'int8-static', options: {} };
-const weights = (bits: number): RecipeStep => ({ pass: 'gptq', options: { bits, embeddings: `${bits}` } });
+const weights = (bits: number, tables = Math.max(4, bits)): RecipeStep => ({ pass: 'gptq', options: { bits, embeddings: `${tables}` } });
 const palette = (entries: number): RecipeStep => ({ pass: 'palettize', options: { entries } });
 
 const singles: Readonly<Record<string, readonly RecipeStep[]>> = {
 	'static int8': [optimize, int8],
 	'8-bit weights': [optimize, weights(8)],
 	'4-bit weights': [optimize, weights(4)],
+	'4-bit weights, 8-bit tables': [optimize, weights(4, 8)],
 	'3-bit weights': [optimize, weights(3)],
 	'palettes of 16': [optimize, palette(16)],
 	'palettes of 4': [optimize, palette(4)],
@@ -50,6 +52,9 @@ interface Point {
 
 const args = process.argv.slice(2);
 const asked = args.filter((arg) => (subjectNames as readonly string[]).includes(arg)) as SubjectName[];
+const only = args.includes('--only') ? (args[args.indexOf('--only') + 1] ?? '').split(',') : [''];
+const chosen = (list: Readonly<Record<string, readonly RecipeStep[]>>): [string, readonly RecipeStep[]][] =>
+	Object.entries(list).filter(([label]) => only.some((text) => label.includes(text)));
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
 
 async function pointOf(subject: Subject, name: string, steps: readonly RecipeStep[]): Promise<Point | undefined> {
@@ -91,10 +96,10 @@ for (const name of asked.length > 0 ? asked : subjectNames) {
 		continue;
 	}
 	const alone: Point[] = [];
-	for (const [label, steps] of Object.entries(singles))
+	for (const [label, steps] of chosen(singles))
 		alone.push(...[await pointOf(subject, label, steps)].filter((point) => point !== undefined));
 	let found = false;
-	for (const [label, steps] of Object.entries(combined)) {
+	for (const [label, steps] of chosen(combined)) {
 		const point = await pointOf(subject, label, steps);
 		if (!point) continue;
 		const near = alone.filter((other) => other.bytes <= point.bytes * 1.25 && other.bytes >= point.bytes / 1.25);
