@@ -46,10 +46,10 @@ const MOST_PLAIN_BYTES = 0.05;
 export async function restoreFragile(
 	pairs: readonly WrittenPair[],
 	{ model, nodes, references, targetDb, context, setPlain, correct, setPlainNode, keepPlain, onProgress }: Restoring,
-): Promise<{ readonly kept: readonly WrittenPair[]; readonly notes: Note[] }> {
+): Promise<{ readonly kept: readonly WrittenPair[]; readonly held: boolean; readonly notes: Note[] }> {
 	const examples = [...references.keys()];
 	const switched = pairs.filter((pair) => !pair.isOutput);
-	if (examples.length === 0 || switched.length === 0) return { kept: pairs, notes: [] };
+	if (examples.length === 0 || switched.length === 0) return { kept: pairs, held: false, notes: [] };
 	const measure = async (): Promise<number> => {
 		const board = await Switchboard.load(model, [], references, context);
 		try {
@@ -63,6 +63,7 @@ export async function restoreFragile(
 	if (all <= limit) {
 		return {
 			kept: pairs,
+			held: true,
 			notes: [{ level: 'info', reason: `the outputs have ${decibels(all)} dB of signal to noise on the sample inputs` }],
 		};
 	}
@@ -158,7 +159,28 @@ export async function restoreFragile(
 		level: reached > limit ? 'warn' : 'info',
 		reason: `with codes everywhere the outputs had ${decibels(all)} dB on the sample inputs, below the ${targetDb} dB asked for; ${removed.size} of ${pairs.length} values stay in fp32, which gives ${decibels(reached)} dB${reached > limit ? '; the rest is the error of the weights' : ''}`,
 	});
-	return { kept: pairs.filter((pair) => !removed.has(pair)), notes };
+	return { kept: pairs.filter((pair) => !removed.has(pair)), held: reached <= limit, notes };
+}
+
+/** Nodes with coded weights by what the noise at the outputs falls when their weight and bias are plain again, most first. */
+export async function weightGains(
+	nodes: readonly Node[],
+	{ model, references, context, setPlainNode }: Pick<Restoring, 'model' | 'references' | 'context' | 'setPlainNode'>,
+): Promise<readonly Node[]> {
+	const examples = [...references.keys()];
+	const few = examples.filter((_, i) => i % Math.ceil(examples.length / SINGLE_EXAMPLES) === 0);
+	const gains: { readonly node: Node; readonly noise: number }[] = [];
+	for (const node of nodes) {
+		setPlainNode(node, true);
+		const board = await Switchboard.load(model, [], references, context);
+		try {
+			gains.push({ node, noise: await board.noise(() => true, few) });
+		} finally {
+			await board.release();
+			setPlainNode(node, false);
+		}
+	}
+	return gains.sort((a, b) => a.noise - b.noise).map(({ node }) => node);
 }
 
 const decibels = (noise: number): string => (-10 * Math.log10(noise)).toFixed(1);

@@ -1,5 +1,5 @@
 import { elementCount } from '../../core/ir/dtype.ts';
-import type { Value } from '../../core/ir/graph.ts';
+import type { Node, Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
 import { float32View } from '../../core/numeric/float-blocks.ts';
 import type { ScaleZero } from '../../core/numeric/quantize.ts';
@@ -15,14 +15,17 @@ import type { Options } from './options.ts';
 import { type Plan, type PlannedNode, planModel } from './plan.ts';
 import { toQOperators } from './qoperator.ts';
 import { observeModel } from './ranges.ts';
-import { restoreFragile } from './restore.ts';
+import { restoreFragile, weightGains } from './restore.ts';
 import { absorb, Writer, type WrittenBias, type WrittenPair } from './write.ts';
 
 const unit = 'operators';
 /** Steps of the ladder to a limit on lost accuracy: each asks the outputs for less noise, dB. */
 const firstStepDb = 16;
 const stepDb = 5;
-const lastStepDb = 60;
+/** Steps that take codes away from values; then weights return to fp32. */
+const valueSteps = 3;
+/** Shares of the layers whose weights return, step by step; with the last one everything is as it was. */
+const plainShares = [0.1, 0.2, 0.35, 0.5, 0.75, 1];
 
 export async function run(model: Model, given: Options, context: PassContext): Promise<PassResult> {
 	const options = formatted(given);
@@ -97,15 +100,22 @@ export async function run(model: Model, given: Options, context: PassContext): P
 	}
 	const fragile = options.leastSqnr > 0 || original !== undefined;
 	let corrections: readonly Note[] = [];
+	const plainNodes = new Set<Node>();
+	const keepPlain = (node: Node): void => {
+		writer.keepPlain(node);
+		plainNodes.add(node);
+	};
 	const correctAll = async (from: number, to: number): Promise<void> => {
 		if (!correct || biases.length === 0) return;
-		corrections = await correctBiases(model, biases, observed.channels, options.gainCorrection, context, (fraction) =>
+		const coded = biases.filter(({ node }) => !plainNodes.has(node));
+		corrections = await correctBiases(model, coded, observed.channels, options.gainCorrection, context, (fraction) =>
 			context.progress(from + (to - from) * fraction, 'bias correction'),
 		);
 	};
 	await correctAll(0.5, fragile ? 0.75 : 1);
 	let kept: readonly WrittenPair[] = pairs;
-	const restore = async (targetDb: number): Promise<void> => {
+	/** Whether the target was reached. */
+	const restore = async (targetDb: number): Promise<boolean> => {
 		const restored = await restoreFragile(kept, {
 			model,
 			nodes: treated,
@@ -114,26 +124,48 @@ export async function run(model: Model, given: Options, context: PassContext): P
 			context,
 			setPlain: (plain) => writer.setPlain(plain),
 			setPlainNode: (node, plain) => writer.setPlainNode(node, plain),
-			keepPlain: (node) => writer.keepPlain(node),
+			keepPlain,
 			correct: () => correctAll(0.95, 1),
 			onProgress: (fraction) => context.progress(0.75 + 0.2 * fraction, 'fragile values'),
 		});
 		kept = restored.kept;
 		notes.push(...restored.notes);
+		return restored.held;
 	};
 	if (options.leastSqnr > 0) await restore(options.leastSqnr);
 	if (original) {
-		for (let targetDb = Math.max(firstStepDb, options.leastSqnr); ; targetDb += stepDb) {
+		const holds = async (last: boolean): Promise<boolean> => {
 			const now = await answersOf(model, context);
 			const { share, n, what } = lossOf(original, now ?? original);
 			const points = 100 * share;
 			const held = points <= options.limitDrop;
+			const weights = plainNodes.size > 0 ? `, ${plainNodes.size} weights are in fp32` : '';
 			notes.push({
-				level: held || targetDb + stepDb <= lastStepDb ? 'info' : 'warn',
-				reason: `${kept.length} of ${pairs.length} values have codes: ${points.toFixed(1)} points of ${what} lost on ${n} answers to the sample inputs, ${held ? 'within' : 'over'} the limit of ${options.limitDrop}`,
+				level: held || !last ? 'info' : 'warn',
+				reason: `${kept.length} of ${pairs.length} values have codes${weights}: ${points.toFixed(1)} points of ${what} lost on ${n} answers to the sample inputs, ${held ? 'within' : 'over'} the limit of ${options.limitDrop}`,
 			});
-			if (held || targetDb + stepDb > lastStepDb) break;
-			await restore(targetDb + stepDb);
+			return held;
+		};
+		let held = await holds(false);
+		const from = Math.max(firstStepDb, options.leastSqnr);
+		// Where values without codes gain no more, the rest is the error of the weights.
+		for (let step = 1, gained = true; !held && gained && step <= valueSteps; step++) {
+			gained = await restore(from + step * stepDb);
+			held = await holds(false);
+		}
+		if (!held) {
+			const coded = treated.filter(({ node, weight }) => weight && !plainNodes.has(node)).map(({ node }) => node);
+			const setPlainNode = (node: Node, plain: boolean): void => writer.setPlainNode(node, plain);
+			const ranked = await weightGains(coded, { model, references: observed.references, context, setPlainNode });
+			let done = 0;
+			for (const share of plainShares) {
+				const upTo = Math.ceil(share * ranked.length);
+				for (const node of ranked.slice(done, upTo)) keepPlain(node);
+				done = upTo;
+				await correctAll(0.95, 1);
+				held = await holds(share === 1);
+				if (held) break;
+			}
 		}
 	}
 	notes.push(...corrections);
