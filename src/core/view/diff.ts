@@ -156,7 +156,7 @@ function differences(before: DrawnNode, after: DrawnNode): string[] {
 	const found: string[] = [];
 	if (before.kind !== 'operator' && before.kind !== 'constant') {
 		const [a, b] = [before.inputs[0] ?? before.outputs[0], after.inputs[0] ?? after.outputs[0]];
-		return a && b && a.type !== b.type ? [`type ${a.type} to ${b.type}`] : [];
+		return a && b && a.type !== b.type && !a.type.includes('?') && !b.type.includes('?') ? [`type ${a.type} to ${b.type}`] : [];
 	}
 	if (before.op !== after.op) found.push(`operator ${before.op} to ${after.op}`);
 	const old = new Map(before.attributes.map(({ name, text }) => [name, text]));
