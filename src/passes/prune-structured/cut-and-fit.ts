@@ -16,6 +16,9 @@ import type { PruneOptions } from './options.ts';
 import { MOST_FEATURES } from './readers.ts';
 import { type Refit, type RefitResult, refitLayers } from './recover.ts';
 
+/** Multiply-accumulates of all examples up to which every layer behind a cut is fitted anew. */
+const CHEAP_MACS = 1e10;
+
 export interface CutResult {
 	/** Bytes, as they were, of stored tensors that shrank. */
 	readonly bytes: number;
@@ -43,7 +46,9 @@ export async function cutAndFit(
 	const { samples, reference } = known;
 	const { compute, signal } = context;
 	const original = copyModel(model);
-	const refits = options.refit ? await refitsFor(model, structure, gone, original.nodes, options) : [];
+	const cheap = structure.macs * samples.all.length <= CHEAP_MACS;
+	const readersOnly = options.recover === 'readers' || (options.recover === 'auto' && !cheap);
+	const refits = options.refit ? await refitsFor(model, structure, gone, original.nodes, readersOnly) : [];
 	const { bytes, shapes } = cutModel(structure.trace, gone);
 	if (!options.refit) return { bytes, shapes, fitted: [], notes: [] };
 	const unfitted = copyModel(model).model;
@@ -65,7 +70,7 @@ async function refitsFor(
 	structure: Structure,
 	gone: ReadonlySet<number>,
 	originals: ReadonlyMap<Node, Node>,
-	options: PruneOptions,
+	readersOnly: boolean,
 ): Promise<Refit[]> {
 	const { trace } = structure;
 	const remaining = remainingAfter(trace, gone);
@@ -76,7 +81,7 @@ async function refitsFor(
 		const original = originals.get(node);
 		const input = node.input(0);
 		if (!original || !input || !behind.has(input)) continue;
-		if (options.recover === 'readers' && !shrinks(input)) continue;
+		if (readersOnly && !shrinks(input)) continue;
 		const depthwise = await readDepthwise(node);
 		const layer = depthwise ?? (await readLayer(node));
 		if (typeof layer === 'string' || ('features' in layer && layer.features > MOST_FEATURES)) continue;

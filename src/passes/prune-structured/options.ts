@@ -99,8 +99,9 @@ export const schema = options({
 	recover: choice({
 		title: 'Which layers are refitted',
 		help: 'Readers of what was cut make up for most; the others behind them gain little and take twice the time.',
-		default: 'readers',
+		default: 'auto',
 		choices: [
+			{ value: 'auto', label: 'all where running the model is cheap, else the readers' },
 			{ value: 'readers', label: 'those that read what was cut' },
 			{ value: 'all', label: 'all behind what was cut, depthwise kernels too' },
 		],
