@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { attribute } from '../../core/ir/attribute.ts';
+import { memoryTensor } from '../../core/ir/tensor.ts';
+import { float32View } from '../../core/numeric/float-blocks.ts';
 import { lossOf } from './accuracy.ts';
 import { Builder, trialStatic } from './static.testkit.ts';
 
@@ -23,6 +25,22 @@ describe('int8-static with a limit on lost accuracy', () => {
 		expect(ladder.length).toBeGreaterThan(1);
 		expect(ladder[0]).toContain('over the limit of 1');
 		expect(ladder.at(-1)).toContain('within the limit of 1');
+	});
+
+	it('gives weights back to fp32 where values without codes are not enough', async () => {
+		const model = classifier(true);
+		// One channel that is much larger than the others: with one scale for all, the others become zeros.
+		for (const value of model.graph.initializers) {
+			const { initializer } = value;
+			if (!initializer || !('dims' in initializer) || initializer.dims.length !== 4) continue;
+			const values = float32View(await initializer.bytes()).slice();
+			for (let i = 0; i < values.length / (initializer.dims[0] ?? 1); i++) values[i] = (values[i] as number) * 400;
+			value.initializer = memoryTensor('float32', initializer.dims, values);
+		}
+		const { report, sqnr } = await trialStatic(model, { perChannel: false, limitDrop: 1 }, { examples: 60 });
+		const ladder = reasons(report.notes).filter((reason) => reason.includes('points of answers'));
+		expect(ladder.at(-1)).toMatch(/[1-9] weights are in fp32: .* within the limit of 1/);
+		expect(sqnr).toBeGreaterThan(10);
 	});
 
 	it('stops at once where nothing is lost', async () => {

@@ -16,7 +16,7 @@ import { type Plan, type PlannedNode, planModel } from './plan.ts';
 import { toQOperators } from './qoperator.ts';
 import { observeModel } from './ranges.ts';
 import { restoreFragile, weightGains } from './restore.ts';
-import { absorb, Writer, type WrittenBias, type WrittenPair } from './write.ts';
+import { absorb, removePair, Writer, type WrittenBias, type WrittenPair } from './write.ts';
 
 const unit = 'operators';
 /** Steps of the ladder to a limit on lost accuracy: each asks the outputs for less noise, dB. */
@@ -162,6 +162,9 @@ export async function run(model: Model, given: Options, context: PassContext): P
 				const upTo = Math.ceil(share * ranked.length);
 				for (const node of ranked.slice(done, upTo)) keepPlain(node);
 				done = upTo;
+				const useless = kept.filter((pair) => share === 1 || servesOnly(pair, treated, plainNodes));
+				for (const pair of useless) removePair(pair);
+				kept = kept.filter((pair) => !useless.includes(pair));
 				await correctAll(0.95, 1);
 				held = await holds(share === 1);
 				if (held) break;
@@ -175,6 +178,13 @@ export async function run(model: Model, given: Options, context: PassContext): P
 	if (options.format === 'integer') notes.push(...(await toIntegerProducts(model, treated)));
 	const changed = treated.filter(({ trait }) => trait.treatment === 'weighted').length;
 	return { changed, eligible: plan.eligible, bytesTouched, unit, notes: [...notes, ...plan.notes] };
+}
+
+/** Whether all treated nodes that read or make a value are layers whose weights are plain again: its codes serve nothing. */
+function servesOnly({ entry }: WrittenPair, treated: readonly PlannedNode[], plain: ReadonlySet<Node>): boolean {
+	const producer = (entry.absorbs?.node.input(0) ?? entry.value).producer;
+	const touching = [...entry.readers.map(({ node }) => node), ...(producer && entry.forced ? [producer] : [])];
+	return touching.every((node) => plain.has(node) || !treated.some((planned) => planned.node === node));
 }
 
 /** Options that a format decides: integer products take uint8 inputs and add biases as floats. */
