@@ -138,9 +138,14 @@ export async function compareGraphs(subjects: Subjects): Promise<Compared> {
 			`${rescaled.length} values with the same name hold something else in the variant (rescaled channels, for one) and are not compared.`,
 		);
 	const points = candidates.filter((point) => !unequal.has(point) && (shapes.has(point) || neverReached(point)));
-	const ends = new Set(points.filter((point) => agreement.has(point)));
+	const ends = new Set(
+		points.filter((point) => {
+			const type = originalTypes.typeOf(point.original);
+			return agreement.has(point) || (!shapes.has(point) && type?.kind === 'tensor' && type.dtype === 'float32');
+		}),
+	);
 	const { layers, unmatched } = await alignModels(points, ends, variant);
-	if (ends.size === 0) {
+	if (agreement.size === 0) {
 		throw new DiagnosisError(
 			'unmatched',
 			'Original and variant have no computed values in common that could be compared.',

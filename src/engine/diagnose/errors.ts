@@ -22,9 +22,10 @@ export interface ErrorOptions extends Subjects {
 	readonly limit?: number;
 	/** Also what each layer alone does to the outputs, by putting its own error into the original where it arises. default true */
 	readonly sensitivity?: boolean;
+	/** Bytes of tensors and weights of layers held at once; more layers go in further rounds. default 120 MB */
+	readonly heldBytes?: number;
 }
 
-/** Tensors and weights of layers held at once, bytes; more layers go in further rounds. */
 const HELD_BYTES = 120_000_000;
 const SHOWN_BINS = 64;
 
@@ -138,7 +139,7 @@ class ErrorRun {
 			for (const node of [...layer.originalPart, ...layer.variantPart]) bytes += 3 * weightBytes(node);
 			if (bytes > room || rounds.length === 0) {
 				rounds.push([]);
-				room = HELD_BYTES;
+				room = this.#options.heldBytes ?? HELD_BYTES;
 			}
 			rounds.at(-1)?.push(tally);
 			room -= bytes;
@@ -159,6 +160,7 @@ class ErrorRun {
 		try {
 			for (const tally of tallies) {
 				signal?.throwIfAborted();
+				if (!this.#compared.shapes.has(tally.layer.output)) continue;
 				try {
 					const parts = await loadParts(tally.layer, { original, variant }, this.#compared, compute);
 					loaded.push({ tally, parts });
@@ -301,7 +303,7 @@ class ErrorRun {
 			notes: [...notes, ...unmatched.map(({ label, reason }) => `${label} was not compared: ${reason}.`)],
 			durationMs,
 		};
-		if (this.#sensitive().length === 0) return { errors };
+		if (this.#options.sensitivity === false) return { errors };
 		const sensitive: LayerSensitivity[] = this.#tallies
 			.filter(({ reached }) => reached > 0)
 			.map(({ layer, outputs }) => {

@@ -1,0 +1,174 @@
+/**
+ * Presets that learn, in the page: how long one takes all in (from the click to the written file), where the time goes, and what memory the tab
+ * takes above the empty page (resident size of the renderer process, workers included). Limits: issue "Quantization", line 9.
+ *   node scripts/run-ts.mjs bench/learned-in-page.ts [part of a model's name]
+ * Needs a built studio (npm run build), Chromium, Linux (/proc) and ../shared.
+ */
+
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { chromium, type Page } from 'playwright-core';
+import { presets } from '../src/passes/presets.ts';
+
+interface Trial {
+	readonly model: string;
+	readonly data: string;
+	readonly preset: string;
+	/** Examples that the page sets aside to learn from. */
+	readonly learnt: string;
+	readonly mostMs: number;
+}
+
+const trials: readonly Trial[] = [
+	{ model: 'efficientnet-lite0.onnx', data: 'imagenet-eval-400.zip', preset: 'int8-static', learnt: '100 pictures', mostMs: 40_000 },
+	{ model: 'minilm-l6-v2.onnx', data: 'minilm-sentences-600.npz', preset: 'int4-gptq', learnt: 'its usual share', mostMs: 90_000 },
+];
+
+const root = process.cwd();
+const shared = resolve(root, '../shared');
+if (!existsSync(join(shared, 'models'))) {
+	console.log('skipped: ../shared/models is not here');
+	process.exit(0);
+}
+const { findChromium } = (await import(join(root, 'scripts/chromium.mjs'))) as { findChromium(): string };
+const { freePort, servePreview } = (await import(join(root, 'scripts/start.mjs'))) as {
+	freePort(from: number): Promise<number>;
+	servePreview(port: number): Promise<{ httpServer: { close(): void } }>;
+};
+const port = await freePort(4600);
+const server = await servePreview(port);
+let failed = false;
+try {
+	for (const trial of trials) if (trial.model.includes(process.argv[2] ?? '')) await inPage(trial);
+} finally {
+	server.httpServer.close();
+}
+process.exit(failed ? 1 : 0);
+
+/** What this program reads of the page's store (see ?debug in src/store/index.ts). */
+interface Seen {
+	readonly jobs: readonly {
+		readonly kind: string;
+		readonly state: string;
+		readonly detail?: string;
+		readonly failure?: { readonly message: string };
+	}[];
+	readonly written: boolean;
+	readonly failure: string | undefined;
+	readonly learnt: number;
+}
+
+async function inPage({ model, data, preset, learnt, mostMs }: Trial): Promise<void> {
+	const folder = await mkdtemp(join(tmpdir(), 'pare-learned-page-'));
+	const context = await chromium.launchPersistentContext(join(folder, 'profile'), {
+		executablePath: findChromium(),
+		headless: true,
+		viewport: { width: 1440, height: 1000 },
+		args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-quic', '--no-first-run', '--disable-dev-shm-usage'],
+	});
+	try {
+		const page = await context.newPage();
+		await page.goto(`http://localhost:${port}/?debug`);
+		await page.getByRole('button', { name: 'Open a model…' }).waitFor();
+		await page.waitForTimeout(2000);
+		const base = rendererBytes();
+		const chooser = page.waitForEvent('filechooser');
+		await page.getByRole('button', { name: 'Open a model…' }).click();
+		await (await chooser).setFiles([join(shared, 'models', model), join(shared, 'data', data)]);
+		const region = page.getByRole('region', { name: 'Make variants' });
+		await region.waitFor({ timeout: 120_000 });
+		// The original is judged on labelled data at once; that is no part of the preset.
+		for (let quiet = 0; quiet < 6; ) {
+			await page.waitForTimeout(500);
+			quiet = (await page.getByRole('complementary', { name: 'Work in progress' }).count()) === 0 ? quiet + 1 : 0;
+		}
+		for (const box of await region.getByRole('checkbox').all()) await box.uncheck();
+		const { title } = presets.find(({ id }) => id === preset) ?? { title: '' };
+		await region.getByRole('checkbox', { name: title, exact: true }).check();
+		const before = rendererBytes();
+		let peak = before;
+		const timer = setInterval(() => {
+			peak = Math.max(peak, rendererBytes());
+		}, 50);
+		const stages = new Map<string, number>();
+		const began = performance.now();
+		await region.getByRole('button', { name: /^Run (preset|1 preset)/ }).click();
+		let at = began;
+		let now = await seen(page, title);
+		while (!now.written && now.failure === undefined && performance.now() - began < 10 * 60_000) {
+			await page.waitForTimeout(50);
+			now = await seen(page, title);
+			const stage =
+				now.jobs.find(({ kind, state }) => kind === 'compress' && state === 'running')?.detail ?? '(inputs set aside, start of the worker)';
+			const moment = performance.now();
+			stages.set(stage, (stages.get(stage) ?? 0) + moment - at);
+			at = moment;
+		}
+		const durationMs = performance.now() - began;
+		clearInterval(timer);
+		const bytes = statSync(join(shared, 'models', model)).size;
+		const mostBytes = 3 * bytes + 300e6;
+		const ok = now.written && durationMs <= mostMs && peak - base <= mostBytes;
+		failed ||= !ok;
+		console.log(
+			`${model} ${preset}, learnt from ${now.learnt} (${learnt}): ${(durationMs / 1000).toFixed(1)} s of ${mostMs / 1000}, ${((peak - base) / 1e6).toFixed(0)} MB of ${(mostBytes / 1e6).toFixed(0)} above the empty page (${((before - base) / 1e6).toFixed(0)} before it began)  ${ok ? 'ok' : (now.failure ?? 'TOO MUCH')}`,
+		);
+		for (const [stage, ms] of [...stages].sort((a, b) => b[1] - a[1])) console.log(`  ${(ms / 1000).toFixed(1).padStart(6)} s  ${stage}`);
+	} finally {
+		await context.close();
+		await rm(folder, { recursive: true, force: true });
+	}
+}
+
+function seen(page: Page, title: string): Promise<Seen> {
+	return page.evaluate((wanted) => {
+		const { pare } = globalThis as unknown as {
+			pare: {
+				store: {
+					getState(): {
+						jobs: Seen['jobs'];
+						study?: {
+							variants: { name: string; file?: string; failure?: { message: string } }[];
+							dataset?: { split?: { calibration: number[] } };
+						};
+					};
+				};
+			};
+		};
+		const { jobs, study } = pare.store.getState();
+		const variant = study?.variants.find(({ name }) => name === wanted);
+		return {
+			jobs: jobs.map(({ kind, state, detail }) => ({ kind, state, ...(detail !== undefined && { detail }) })),
+			written: variant?.file !== undefined,
+			failure: variant?.failure?.message,
+			learnt: study?.dataset?.split?.calibration.length ?? 0,
+		};
+	}, title);
+}
+
+/** Resident bytes of this browser's renderers. */
+function rendererBytes(): number {
+	let sum = 0;
+	for (const pid of readdirSync('/proc')) {
+		if (!/^\d+$/.test(pid)) continue;
+		try {
+			const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+			if (!command.includes('--type=renderer') || !ofThisBrowser(pid)) continue;
+			sum += Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+		} catch {
+			// It ended while it was looked at.
+		}
+	}
+	return sum;
+}
+
+/** Whether a process descends from this program. */
+function ofThisBrowser(pid: string): boolean {
+	for (let at = pid, depth = 0; depth < 20 && at !== '0' && at !== '1'; depth += 1) {
+		if (at === String(process.pid)) return true;
+		at = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${at}/status`, 'utf8'))?.[1] ?? '0';
+	}
+	return false;
+}
