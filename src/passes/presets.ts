@@ -40,7 +40,7 @@ export const presets: readonly Preset[] = [
 		id: 'int8-static',
 		title: 'Static int8',
 		summary:
-			'A quarter of the size with ranges learnt from sample inputs, biases corrected, and what would suffer kept in fp32. The form that integer kernels everywhere take.',
+			'A quarter of the size with ranges learnt from sample inputs, biases corrected, and what would suffer kept in fp32. The QDQ form: what ONNX Runtime on servers and phones computes on integers.',
 		family: 'quantized',
 		learns: true,
 		recipe: {
