@@ -15,8 +15,8 @@ import { choose } from './choose.ts';
 const none = { noise: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
 
 /** Three dense layers; what the second makes counts a hundredth at the output. */
-function layered(): Model {
-	const b = new GraphBuilder();
+function layered(opset = 17): Model {
+	const b = new GraphBuilder(opset);
 	const x = b.input([4, 64]);
 	const first = b.node('Relu', [b.node('MatMul', [x, b.weight([64, 64], 64)])]);
 	const second = b.node('Relu', [b.node('MatMul', [first, b.weight([64, 64], 64 * 1e4)])]);
@@ -99,6 +99,11 @@ describe('mixed precision', () => {
 		const choice = b.node('If', [flag.output()], { then_branch: branch('yes', 'Relu'), else_branch: branch('no', 'Neg') });
 		const { report } = await search(b.finish(choice), { ...stored, aim: 'smallest', leastSqnr: 20 });
 		expect(report.changed).toBeGreaterThan(0);
+	});
+
+	it('measures models of old opsets on a raised copy', async () => {
+		const { report } = await search(layered(6), { treatments: ['int8-weights'], examples: 4, aim: 'smallest', leastSqnr: 20 });
+		expect(report.changed).toBe(3);
 	});
 
 	it('refuses a form that does not exist', async () => {

@@ -1,6 +1,7 @@
-import type { Model } from '../../core/ir/model.ts';
+import { Model } from '../../core/ir/model.ts';
 import { storedBytes } from '../../core/ir/stored-bytes.ts';
 import { inferTypes } from '../../core/onnx/infer.ts';
+import { raiseOpset } from '../../core/onnx/opset.ts';
 import type { CalibrationSet, Compute } from '../../core/pass/calibration.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import type { RecipeStep } from '../../core/pass/recipe.ts';
@@ -43,8 +44,10 @@ export async function run(model: Model, options: Options, context: PassContext):
 	if (!compute || !calibration || !apply) throw new Error('mixed precision needs sample inputs and a runtime');
 	const full: FullContext = { ...context, compute, calibration };
 	const treatments = chosenTreatments(options);
-	const types = await inferTypes(model);
-	const { parts, notes } = await layerParts(model, types);
+	const measured = await measurable(model);
+	if (!(measured instanceof Model)) return { changed: 0, eligible: 0, bytesTouched: 0, unit, notes: measured, found: [] };
+	const types = await inferTypes(measured);
+	const { parts, notes } = await layerParts(measured, types);
 	const eligible = parts.length;
 	const candidates = parts.filter(({ name }) => !options.nodesToExclude.includes(name));
 	if (candidates.length === 0 || treatments.length === 0) {
@@ -57,7 +60,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 	);
 
 	const { trials, notes: tried } = await tryLayers({
-		model,
+		model: measured,
 		types,
 		parts: candidates,
 		treatments,
@@ -100,6 +103,19 @@ export async function run(model: Model, options: Options, context: PassContext):
 		found: steps,
 		headline: headlineOf(found, eligible, options),
 	};
+}
+
+/** The model itself, or where its operators are too old to measure with (Add broadcasts from opset 7 on), a raised copy; why there is none. */
+async function measurable(model: Model): Promise<Model | Note[]> {
+	if (model.opset >= 7) return model;
+	const copy = copyModel(model);
+	const { raised, refused } = raiseOpset(copy, 13);
+	if (raised) return copy;
+	return refused.map(({ node, reason }) => ({
+		level: 'skip',
+		...(node ? { node } : {}),
+		reason: `layers cannot be measured in opset ${model.opset}, and it could not be raised: ${reason}`,
+	}));
 }
 
 interface Counts {
