@@ -1,7 +1,6 @@
-import { Model } from '../../core/ir/model.ts';
+import type { Model } from '../../core/ir/model.ts';
 import { storedBytes } from '../../core/ir/stored-bytes.ts';
 import { inferTypes } from '../../core/onnx/infer.ts';
-import { raiseOpset } from '../../core/onnx/opset.ts';
 import type { CalibrationSet, Compute } from '../../core/pass/calibration.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import type { RecipeStep } from '../../core/pass/recipe.ts';
@@ -15,6 +14,8 @@ import type { Options } from './options.ts';
 import { treatments as allTreatments } from './treatments.ts';
 
 const unit = 'layers';
+/** Errors are put in by Add. */
+const LEAST_OPSET = 7;
 /** Sample inputs that passes learn from while choices are tried; the final one learns from all. */
 const TRIAL_EXAMPLES = 24;
 /** Sample inputs that single layers and whole choices are judged on, and that passes learn from where single layers are tried. */
@@ -44,10 +45,12 @@ export async function run(model: Model, options: Options, context: PassContext):
 	if (!compute || !calibration || !apply) throw new Error('mixed precision needs sample inputs and a runtime');
 	const full: FullContext = { ...context, compute, calibration };
 	const treatments = chosenTreatments(options);
-	const measured = await measurable(model);
-	if (!(measured instanceof Model)) return { changed: 0, eligible: 0, bytesTouched: 0, unit, notes: measured, found: [] };
-	const types = await inferTypes(measured);
-	const { parts, notes } = await layerParts(measured, types);
+	const types = await inferTypes(model);
+	const { parts, notes } = await layerParts(model, types);
+	if (model.opset < LEAST_OPSET) {
+		notes.push({ level: 'skip', reason: `layers cannot be measured in opset ${model.opset}: Add broadcasts from opset ${LEAST_OPSET} on` });
+		return { changed: 0, eligible: parts.length, bytesTouched: 0, unit, notes, found: [] };
+	}
 	const eligible = parts.length;
 	const candidates = parts.filter(({ name }) => !options.nodesToExclude.includes(name));
 	if (candidates.length === 0 || treatments.length === 0) {
@@ -60,7 +63,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 	);
 
 	const { trials, notes: tried } = await tryLayers({
-		model: measured,
+		model,
 		types,
 		parts: candidates,
 		treatments,
@@ -103,19 +106,6 @@ export async function run(model: Model, options: Options, context: PassContext):
 		found: steps,
 		headline: headlineOf(found, eligible, options),
 	};
-}
-
-/** The model itself, or where its operators are too old to measure with (Add broadcasts from opset 7 on), a raised copy; why there is none. */
-async function measurable(model: Model): Promise<Model | Note[]> {
-	if (model.opset >= 7) return model;
-	const copy = copyModel(model);
-	const { raised, refused } = raiseOpset(copy, 13);
-	if (raised) return copy;
-	return refused.map(({ node, reason }) => ({
-		level: 'skip',
-		...(node ? { node } : {}),
-		reason: `layers cannot be measured in opset ${model.opset}, and it could not be raised: ${reason}`,
-	}));
 }
 
 interface Counts {
