@@ -5,7 +5,7 @@ import { isSparse, type SparseTensorRef, type TensorRef } from '../core/ir/tenso
 import { type InferredTypes, inferTypes } from '../core/onnx/infer.ts';
 import { diffGraphs, type GraphDiff } from '../core/view/diff.ts';
 import { drawGraph, graphAt } from '../core/view/drawing.ts';
-import { layeredLayout } from '../core/view/layers.ts';
+import { type LayoutRequest, type LayoutResult, layeredLayout } from '../core/view/layers.ts';
 import { tensorFacts } from '../core/view/tensor-facts.ts';
 import type { GraphMethods, ShownModel } from './graph-protocol.ts';
 import { serve } from './serve.ts';
@@ -114,12 +114,22 @@ async function sameBytes(a: TensorRef | SparseTensorRef, b: TensorRef | SparseTe
 }
 
 /** Beyond this the thorough layout takes more than a few seconds. */
-const mostThorough = 2500;
+const mostThorough = 1200;
 
 async function layOut(request: Args<'layOut'>): Result<'layOut'> {
 	if (request.boxes.length > mostThorough || request.links.length > 2 * mostThorough) {
 		return { ...layeredLayout(request), method: 'layers' };
 	}
+	try {
+		return { ...thoroughLayout(request), method: 'dagre' };
+	} catch (error) {
+		// dagre calls itself along the longest path: a very deep graph does not fit its stack.
+		if (!(error instanceof RangeError)) throw error;
+		return { ...layeredLayout(request), method: 'layers' };
+	}
+}
+
+function thoroughLayout(request: LayoutRequest): LayoutResult {
 	const graph = new graphlib.Graph({ multigraph: true });
 	graph.setGraph({ rankdir: 'TB', nodesep: 24, ranksep: 36, edgesep: 12, marginx: 24, marginy: 24, ranker: 'tight-tree' });
 	graph.setDefaultEdgeLabel(() => ({}));
@@ -138,7 +148,6 @@ async function layOut(request: Args<'layOut'>): Result<'layOut'> {
 		}),
 		width,
 		height,
-		method: 'dagre',
 	};
 }
 
