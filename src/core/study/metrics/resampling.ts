@@ -1,6 +1,6 @@
 import { seededRandom } from '../../numeric/random.ts';
 import type { Interval, MetricName, TaskMetric } from '../study.ts';
-import { normalCdf, normalQuantile } from './normal.ts';
+import { normalCdf, normalQuantile, tQuantile } from './normal.ts';
 
 /**
  * Several metrics of one sample, computed together. The sample is given by how often each item of a pool is in it: items 0..n-1 are the
@@ -73,7 +73,7 @@ export function resampledMetrics(statistic: Statistic, options: ResamplingOption
 		if (!Number.isFinite(point)) return [];
 		const draws = drawn.subarray(m * stride, (m + 1) * stride);
 		const influence = without.subarray(m * groups, (m + 1) * groups);
-		const interval = bcaInterval(point, draws, influence, alpha);
+		const interval = bcaInterval(point, draws, influence, n, alpha);
 		const previous = before?.[m];
 		if (previous === undefined || !Number.isFinite(previous)) return [{ metric, value: point, interval, n }];
 		const differences = draws.map((draw, r) => draw - (drawnBefore[m * stride + r] as number));
@@ -86,7 +86,7 @@ export function resampledMetrics(statistic: Statistic, options: ResamplingOption
 				n,
 				difference: {
 					value: point - previous,
-					interval: bcaInterval(point - previous, differences, change, alpha),
+					interval: bcaInterval(point - previous, differences, change, n, alpha),
 					pValue: swapped?.[m] ?? 1,
 				},
 			},
@@ -157,28 +157,36 @@ function swaps(
 
 /**
  * BCa interval of a value, out of its bootstrap draws and its values with groups left out. Draws that are no numbers are left out. Where all
- * draws are the same, that is the interval.
+ * draws are the same, that is the interval. Two corrections: for small n the level is widened as the t distribution is wider than the normal one
+ * (Hesterberg, The American Statistician 69, 2015); and where resampling moves the value by more than a quarter of its standard error, so that
+ * draws no longer lie around what they estimate (calibration error: noise can only add to it), the interval is the normal one around the value less
+ * that bias (Efron and Tibshirani 1993, 10.3).
  */
-export function bcaInterval(value: number, draws: ArrayLike<number>, leftOut: ArrayLike<number>, alpha = 0.05): Interval {
+export function bcaInterval(value: number, draws: ArrayLike<number>, leftOut: ArrayLike<number>, n: number, alpha = 0.05): Interval {
 	const sorted = Float64Array.from(draws).filter(Number.isFinite).sort();
 	const count = sorted.length;
 	if (count === 0) return [Number.NaN, Number.NaN];
+	const z = tQuantile(1 - alpha / 2, Math.max(1, n - 1)) * Math.sqrt(n / Math.max(1, n - 1));
+	const mean = sorted.reduce((sum, x) => sum + x, 0) / count;
+	const deviation = Math.sqrt(sorted.reduce((sum, x) => sum + (x - mean) ** 2, 0) / Math.max(1, count - 1));
+	const bias = mean - value;
+	if (Math.abs(bias) > 0.25 * deviation && deviation > 0) return [value - bias - z * deviation, value - bias + z * deviation];
 	let below = 0;
 	const slack = 1e-12 * Math.max(1, Math.abs(value));
 	for (const draw of sorted) below += draw < value - slack ? 1 : draw <= value + slack ? 0.5 : 0;
-	const bias = normalQuantile(Math.min(1 - 0.5 / count, Math.max(0.5 / count, below / count)));
+	const shift = normalQuantile(Math.min(1 - 0.5 / count, Math.max(0.5 / count, below / count)));
 	const acceleration = accelerationOf(leftOut);
-	const at = (p: number): number => {
-		const z = bias + normalQuantile(p);
-		const shifted = 1 - acceleration * z;
+	const at = (point: number): number => {
+		const moved = shift + point;
+		const stretch = 1 - acceleration * moved;
 		// So skew that the correction breaks down: without it.
-		const q = shifted > 0 ? normalCdf(bias + z / shifted) : normalCdf(z + bias);
+		const q = normalCdf(stretch > 0 ? shift + moved / stretch : shift + moved);
 		const place = q * (count - 1);
 		const low = Math.floor(place);
 		const a = sorted[low] as number;
 		return a + (place - low) * ((sorted[Math.min(low + 1, count - 1)] as number) - a);
 	};
-	return [at(alpha / 2), at(1 - alpha / 2)];
+	return [at(-z), at(z)];
 }
 
 function accelerationOf(leftOut: ArrayLike<number>): number {
