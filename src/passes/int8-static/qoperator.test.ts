@@ -23,6 +23,7 @@ describe('format qoperator: operators that compute on codes', () => {
 			return b.output(b.conv(b.op('Relu', [first]).output(), 8, 4));
 		});
 		expect(opsOf(found)).toEqual(['QuantizeLinear', 'QLinearConv', 'QLinearConv', 'DequantizeLinear']);
+		expect(found.report.notes).toContainEqual({ level: 'info', reason: '2 nodes became operators on codes' });
 	});
 
 	it.each([

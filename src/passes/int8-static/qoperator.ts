@@ -66,7 +66,7 @@ export function toQOperators(model: Model): Note[] {
 			if (!node.placed || node.domain !== '' || node.op === 'QuantizeLinear' || node.op === 'DequantizeLinear') continue;
 			if (![...node.inputs].some((value) => value && decoded(value))) continue;
 			const made = convert(model, node);
-			if (!made) left += 1;
+			if (made === undefined) left += 1;
 			else {
 				changed += 1;
 				contrib ||= made === MICROSOFT;
