@@ -158,9 +158,9 @@ export function solvedCounts(structure: Structure, learned: readonly Learned[], 
 		if (!open.macs && !open.bytes && !open.ms) break;
 		const now = workOf(counts, open);
 		let best: { i: number; next: number; rate: number } | undefined;
-		for (const [i, { group }] of learned.entries()) {
+		for (const [i, { group, most: ranked }] of learned.entries()) {
 			const units = group.units.length;
-			const most = countFor(units, 1, options);
+			const most = Math.min(ranked, countFor(units, 1, options));
 			const step = stepOf(units, options);
 			const stride = Math.max(step, Math.round(units / 48 / step) * step);
 			const current = counts[i] as number;

@@ -33,6 +33,8 @@ export interface Learned {
 	readonly group: Group;
 	/** Units, first to go first. */
 	readonly order: readonly number[];
+	/** Units that are ranked: those behind them in `order` may only go where all go alike. */
+	readonly most: number;
 	/** Error of its readers by number of removed units; empty where they cannot be looked at. */
 	readonly curve: readonly ErrorPoint[];
 	/** What taking out so many units does to the outputs, ascending. */
@@ -159,10 +161,12 @@ async function rank(
 	else if (options.criterion !== 'second-order' || layers.length === 0) {
 		order = await rankByWeights(structure.trace, group, byWeights, context.random.fork(group.name));
 	}
-	if (layers.length === 0 || !products) return [{ group, order: order ?? [], curve: [], probes: [] }];
+	if (layers.length === 0 || !products) return [{ group, order: order ?? [], most: count, curve: [], probes: [] }];
 	const budgeted = options.macsChange < 0 || options.bytesChange < 0 || options.msChange < 0 || options.floor > 0;
 	// Wide layers are ranked as far as they are likely to go: each removal takes the square of the width.
-	const share = budgeted ? Math.min(1 - options.leastShare, count > 256 ? 0.75 : 1) : options.ratio;
+	const asked = Math.max(-options.macsChange, -options.bytesChange, -options.msChange, options.floor > 0 ? 0.5 : 0);
+	const wide = count > 256 ? Math.min(0.75, Math.max(0.3, 1.6 * asked)) : 1;
+	const share = budgeted ? Math.min(1 - options.leastShare, wide) : options.ratio;
 	const most = Math.min(count - 1, Math.ceil(count * share));
 	const levels =
 		options.allocation === 'uniform'
@@ -183,7 +187,7 @@ async function rank(
 			...found.order,
 			...Array.from({ length: count }, (_, unit) => unit).filter((unit) => !found.order.includes(unit)),
 		];
-		rankings.push({ group, order: rest, curve: found.curve, probes: [] });
+		rankings.push({ group, order: rest, most, curve: found.curve, probes: [] });
 	}
 	return rankings;
 }

@@ -56,6 +56,9 @@ export async function probeGroups(
 	}
 }
 
+/** Losses that differ by less than this factor are about the same. */
+const ABOUT = 1.15;
+
 /** The ranking with which the outputs lose least when about a quarter of every group is gone, others making up for it. */
 export async function bestRanking(
 	model: Model,
@@ -64,10 +67,11 @@ export async function bestRanking(
 	reference: Reference,
 	samples: Samples,
 	context: PassContext & { readonly compute: Compute },
-): Promise<readonly Learned[]> {
+): Promise<{ readonly ranking: readonly Learned[]; readonly lost: readonly number[] }> {
+	const all: number[] = [];
 	let best: { readonly ranking: readonly Learned[]; readonly lost: number } | undefined;
 	for (const ranking of rankings) {
-		if (rankings.length === 1) return ranking;
+		if (rankings.length === 1) return { ranking, lost: [] };
 		const copy = copyModel(model);
 		const taken = new Set<Reader>();
 		for (const { group, curve } of ranking) {
@@ -82,9 +86,11 @@ export async function bestRanking(
 			applyTrial(own, point, (node) => copy.nodes.get(node));
 		}
 		const lost = await divergenceOf(copy.model, reference, samples, context.compute, context.signal);
-		if (!best || lost < best.lost) best = { ranking, lost };
+		all.push(lost);
+		// Rankings come with growing damping: what is about as good is taken with more of it.
+		if (!best || lost < best.lost * ABOUT) best = { ranking, lost };
 	}
-	return best?.ranking ?? [];
+	return { ranking: best?.ranking ?? [], lost: all };
 }
 
 /** Gives copies of the readers the weights that make up for what is gone. */

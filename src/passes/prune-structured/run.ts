@@ -59,12 +59,12 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 	const ranked = solving ? options : { ...options, allocation: 'uniform' as const };
 	const rankings = await learnGroups(model, structure, groups, readers, samples, ranked, full);
 	const reference = await referenceOutputs(model, samples, compute, signal);
-	const learned = await bestRanking(model, rankings, readers, reference, samples, full);
+	const { ranking: learned, lost } = await bestRanking(model, rankings, readers, reference, samples, full);
 	if (rankings.length > 1) {
 		const much = rankings.indexOf(learned as Learned[]) > 0;
 		notes.push({
 			level: 'info',
-			reason: `ranked with ${much ? 'much' : 'little'} damping: on held-out examples the outputs lose less that way${much ? '; the sample inputs are few, or unlike each other' : ''}`,
+			reason: `ranked with ${much ? 'much' : 'little'} damping: outputs of held-out examples diverge by ${lost.map((each) => each.toPrecision(3)).join(' with little and ')} with much, a quarter of every group gone`,
 		});
 	}
 	if (solving && options.allocation === 'sensitivity') await probeGroups(model, learned, readers, reference, samples, full);
