@@ -41,7 +41,7 @@ spec(
 		await tabTo(page, /^button Run /);
 		await page.keyboard.press('Enter');
 		const measured = async (name: RegExp): Promise<string | undefined> =>
-			(await studio.finishedRows()).find((row) => name.test(row) && /\d ms/.test(row));
+			(await studio.finishedRows()).find((row) => name.test(row) && /\d+\.\d/.test(row));
 		say((await until('static int8 to be measured', () => measured(/^Static int8/), 2 * minute)) ?? '');
 		// One variant was asked for: it is selected.
 		await page.keyboard.press('Escape');

@@ -24,7 +24,7 @@ const NOTHING: Diagnosis = { comparedAfter: [] };
 
 /** Where a variant loses: each layer's error, what it does to the outputs, and the ways back. */
 export function DiagnosisView({ study, selected, compact, readOnly, onClose }: DiagnosisViewProps) {
-	const { diagnosis, node, job, diagnose, keepLayers, selectNode, select, cancelJob } = useStore(
+	const { diagnosis, node, job, diagnose, keepLayers, selectNode, select, cancelJob, setView } = useStore(
 		useShallow((store) => ({
 			diagnosis: store.diagnoses[selected] ?? NOTHING,
 			node: store.selectedNode,
@@ -34,6 +34,7 @@ export function DiagnosisView({ study, selected, compact, readOnly, onClose }: D
 			selectNode: store.selectNode,
 			select: store.select,
 			cancelJob: store.cancelJob,
+			setView: store.setView,
 		})),
 	);
 	const [limit, setLimit] = useState<number>(16);
@@ -176,6 +177,7 @@ export function DiagnosisView({ study, selected, compact, readOnly, onClose }: D
 								node={node}
 								readOnly={readOnly}
 								onKeep={(labels) => void keepLayers(variant.id, labels)}
+								onGraph={() => setView('graph')}
 							/>
 						</div>
 					) : (

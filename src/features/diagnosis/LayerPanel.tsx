@@ -12,10 +12,12 @@ export interface LayerPanelProps {
 	readonly node: string | undefined;
 	readonly readOnly: boolean;
 	readonly onKeep: (labels: readonly string[]) => void;
+	/** Shows the selected node in the graph. */
+	readonly onGraph: () => void;
 }
 
 /** The selected layer: its errors apart, the values that become codes, why it is as it is, and the way back to fp32. */
-export function LayerPanel({ variant, diagnosis, node, readOnly, onKeep }: LayerPanelProps) {
+export function LayerPanel({ variant, diagnosis, node, readOnly, onKeep, onGraph }: LayerPanelProps) {
 	const layer = diagnosis.errors?.layers.find((entry) => entry.node === node);
 	const label = layer?.label ?? diagnosis.latency?.nodes.find((entry) => entry.node === node)?.label ?? node;
 	const notes = useMemo(() => notesOn(variant, label, node), [variant, label, node]);
@@ -39,7 +41,7 @@ export function LayerPanel({ variant, diagnosis, node, readOnly, onKeep }: Layer
 		['largest difference', layer?.own?.maxAbs == null ? undefined : layer.own.maxAbs.toPrecision(3)],
 		['cosine', layer?.own?.cosine == null ? undefined : layer.own.cosine.toFixed(6)],
 		['outputs with it alone', of(alone?.sqnrDb), 'The worst output when only this layer is as in the variant'],
-		['outputs without it', of(restored?.sqnrDb), 'The worst output when only this layer is as in the original'],
+		['outputs with it restored', of(restored?.sqnrDb), 'The worst output when only this layer is as in the original'],
 		['stored', layer && layer.bytes > 0 ? `${formatBytes(layer.originalBytes)} to ${formatBytes(layer.bytes)}` : undefined],
 		['time', time ? formatMs(time) : undefined],
 	];
@@ -60,13 +62,16 @@ export function LayerPanel({ variant, diagnosis, node, readOnly, onKeep }: Layer
 					),
 				)}
 			</dl>
-			{layer && !readOnly && (
-				<div className="buttons">
+			<div className="buttons">
+				{layer && !readOnly && (
 					<button type="button" onClick={() => onKeep([layer.label])}>
 						Keep in fp32
 					</button>
-				</div>
-			)}
+				)}
+				<button type="button" className="quiet" onClick={onGraph}>
+					Show in the graph
+				</button>
+			</div>
 			{layer?.quantized.map((tensor) => (
 				<div key={`${tensor.name} ${tensor.codes}`}>
 					<ValuePlot title={`${tensor.name} as ${tensor.codes}`} histogram={tensor.histogram} clip={tensor.clip} />

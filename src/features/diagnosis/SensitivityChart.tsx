@@ -35,8 +35,9 @@ export function SensitivityChart({ measure, selected, onSelect, compact }: Sensi
 		else return;
 		event.preventDefault();
 	};
-	const names = compact ? 108 : Math.min(260, width * 0.36);
-	const characters = Math.floor(names / 6.1);
+	const longest = Math.max(...bars.map(({ label }) => label.length), 4);
+	const names = Math.min(longest * 6.4 + 12, compact ? 112 : 280, width * 0.4);
+	const characters = Math.floor((names - 8) / 6.2);
 	const height = bars.length * ROW_PX + 46;
 	return (
 		<div className="bars">
@@ -54,6 +55,7 @@ export function SensitivityChart({ measure, selected, onSelect, compact }: Sensi
 					</div>
 				))}
 			</div>
+			{compact && <p className="muted bars-axis">{measure.axis}</p>}
 			<div ref={frame} style={{ height }}>
 				{width > 0 && (
 					<BarChart
@@ -71,7 +73,7 @@ export function SensitivityChart({ measure, selected, onSelect, compact }: Sensi
 							height={28}
 							tickLine={false}
 							tickFormatter={(value: number) => value.toLocaleString(undefined, { maximumSignificantDigits: 3 })}
-							label={{ value: measure.axis, position: 'insideBottom', offset: -12 }}
+							{...(!compact && { label: { value: measure.axis, position: 'insideBottom', offset: -12 } })}
 						/>
 						<YAxis
 							type="category"

@@ -16,8 +16,12 @@ const number = (x: number): string => x.toLocaleString(undefined, { maximumSigni
 export function ValuePlot({ title, histogram, clip }: ValuePlotProps) {
 	const { low, width, counts } = histogram;
 	const high = low + width * counts.length;
-	const from = Math.min(low, clip?.[0] ?? low);
-	const to = Math.max(high, clip?.[1] ?? high);
+	const least = Math.min(low, clip?.[0] ?? low);
+	const greatest = Math.max(high, clip?.[1] ?? high);
+	// Room beyond the codes, so that where they end is seen.
+	const room = clip ? 0.03 * (greatest - least) : 0;
+	const from = least - room;
+	const to = greatest + room;
 	const span = to - from || 1;
 	const x = (value: number): number => ((value - from) / span) * WIDTH;
 	const most = Math.log1p(Math.max(...counts, 1));
@@ -54,9 +58,9 @@ export function ValuePlot({ title, histogram, clip }: ValuePlotProps) {
 				))}
 			</svg>
 			<div className="value-range muted">
-				<span>{number(from)}</span>
+				<span>{number(least)}</span>
 				<span>values, log counts</span>
-				<span>{number(to)}</span>
+				<span>{number(greatest)}</span>
 			</div>
 		</figure>
 	);

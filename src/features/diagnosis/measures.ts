@@ -104,11 +104,14 @@ export function measuresOf({ errors, sensitivity, restored, latency }: Diagnosis
 	return measures;
 }
 
+/** Agreement beyond this is float32 rounding. */
+const ROUNDING_DB = 120;
+
 /** 38.4 dB; equal where nothing differs. */
 export function decibels(figures: ErrorFigures | undefined): string {
 	if (!figures) return '–';
 	if (figures.maxAbs === null) return 'not finite';
-	return figures.sqnrDb === null ? 'equal' : `${figures.sqnrDb.toFixed(1)} dB`;
+	return figures.sqnrDb === null || figures.sqnrDb > ROUNDING_DB ? 'equal' : `${figures.sqnrDb.toFixed(1)} dB`;
 }
 
 /** For sorting: what is worst is smallest; what was not measured comes last. */
