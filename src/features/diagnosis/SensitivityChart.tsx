@@ -56,7 +56,7 @@ export function SensitivityChart({ measure, selected, onSelect, compact }: Sensi
 				))}
 			</div>
 			{compact && <p className="muted bars-axis">{measure.axis}</p>}
-			<div ref={frame} style={{ height }}>
+			<div ref={frame} className="bars-frame" style={{ height }}>
 				{width > 0 && (
 					<BarChart
 						width={width}
