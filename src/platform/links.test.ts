@@ -157,7 +157,7 @@ describe('a link from a stranger', () => {
 	it('of another kind, newer, cut short or too long is told apart', async () => {
 		expect((await problem('#hello')).code).toBe('not-a-link');
 		expect((await problem('#c=9.abc')).code).toBe('newer');
-		expect((await problem(await packed('{"v":2}'))).code).toBe('newer');
+		expect((await problem(await packed('{"v":3}'))).code).toBe('newer');
 		expect((await problem((await comparisonHash(study)).slice(0, 900))).code).toBe('corrupt');
 		expect((await problem(`#c=1.${'A'.repeat(33_000)}`)).code).toBe('too-large');
 		expect((await problem(await packed(`"${' '.repeat(2_000_000)}"`))).code).toBe('too-large');

@@ -11,10 +11,10 @@ const maxUnpackedBytes = 1_000_000;
 
 /** `#c=…` for this study. Throws LinkError 'too-large' when it would be too long to be read again. */
 export async function comparisonHash(study: Study): Promise<string> {
-	const { json, figures } = encodeComparison(study);
+	const { version, json, figures } = encodeComparison(study);
 	const pack = async (part: string | Uint8Array<ArrayBuffer>): Promise<string> =>
 		toBase64Url(await collect(new Blob([part]).stream().pipeThrough(new CompressionStream('deflate-raw')), Number.POSITIVE_INFINITY));
-	const hash = `#c=${linkVersion}.${await pack(json)}.${await pack(figures)}`;
+	const hash = `#c=${version}.${await pack(json)}.${await pack(figures)}`;
 	if (hash.length > maxLinkCharacters) {
 		throw new LinkError(
 			'too-large',
@@ -54,7 +54,7 @@ export async function readComparison(hash: string): Promise<Study> {
 		);
 	}
 	const [texts = '', figures = ''] = (found[2] ?? '').split('.');
-	let comparison: Comparison;
+	let comparison: Omit<Comparison, 'version'>;
 	try {
 		const unpack = (part: string): Promise<Uint8Array<ArrayBuffer>> =>
 			collect(new Blob([fromBase64Url(part)]).stream().pipeThrough(new DecompressionStream('deflate-raw')), maxUnpackedBytes);

@@ -4,7 +4,21 @@ import { canonicalJson, parseRecipe, type RecipeStep } from '../pass/recipe.ts';
 import { packTables, unpackTables } from './link-bits.ts';
 import { columnsOf, type Table, writeTable } from './link-columns.ts';
 import { boundedJson, LinkError } from './link-json.ts';
-import type { DatasetFacts, Environment, Evaluation, Interval, PortFacts, Run, Study, Target, TaskMetric, Variant } from './study.ts';
+import { mainMetric } from './metrics/metric-facts.ts';
+import type {
+	DatasetFacts,
+	Environment,
+	Evaluation,
+	Interval,
+	MetricName,
+	PortFacts,
+	Run,
+	Study,
+	Target,
+	TaskMetric,
+	Variant,
+} from './study.ts';
+import { type TaskFacts, taskKinds } from './task.ts';
 
 export { LinkError } from './link-json.ts';
 
@@ -14,7 +28,9 @@ export { LinkError } from './link-json.ts';
  * packed columns of whole numbers; figures keep three significant digits (cosines three digits of their distance to 1, shares exact counts).
  * docs/adr/0005-link-format.md gives the reasons.
  */
-export const linkVersion = 1;
+export const linkVersion = 2;
+/** Links without other metrics than shares of right answers are as they always were, so that older Pares read them. */
+const firstVersion = 1;
 
 const port = z.tuple([z.string(), z.nullable(z.string()), z.string(), z.nullable(z.array(z.union([z.number(), z.string(), z.null()])))]);
 const hash = z.string().check(z.regex(/^[0-9a-f]{64}$/));
@@ -22,7 +38,7 @@ const text = z.string().check(z.maxLength(4096));
 const count = z.number().check(z.gte(0), z.lte(Number.MAX_SAFE_INTEGER));
 
 const wireSchema = z.strictObject({
-	v: z.literal(linkVersion),
+	v: z.union([z.literal(firstVersion), z.literal(linkVersion)]),
 	/** Name, SHA-256, bytes. */
 	m: z.tuple([text, hash, count]),
 	/** IR version, opsets, producer, parameters, weight bytes, multiply-accumulates, nodes, inputs, outputs. */
@@ -73,8 +89,34 @@ const layout = {
 	M: ['i', 'm', 'v', 'vn', 'vl', 'vh', 'd', 'dl', 'dh', 'p', 'p^'],
 } as const;
 
+/** Version 2 adds the main metrics of other tasks, as figures: value, interval, difference and its interval, examples. */
+const layout2 = {
+	...layout,
+	T: ['i', 'm', 't', 'n', 'v', 'v^', 'l', 'l^', 'h', 'h^', 'd', 'd^', 'dl', 'dl^', 'dh', 'dh^', 'p', 'p^'],
+} as const;
+
+/** Metrics of version 2, by place; new ones come at the end. */
+const figureMetrics: readonly MetricName[] = [
+	'accuracy',
+	'auc',
+	'ap',
+	'f1',
+	'mae',
+	'rmse',
+	'r2',
+	'exact',
+	'cer',
+	'sequences',
+	'steps',
+	'neighbours',
+	'cosine',
+	'precision',
+	'recall',
+];
+
 /** What a link carries: texts and recipes as JSON, figures as packed columns. */
 export interface Comparison {
+	readonly version: number;
 	readonly json: string;
 	readonly figures: Uint8Array<ArrayBuffer>;
 }
@@ -200,6 +242,27 @@ export function encodeComparison(study: Study): Comparison {
 		put.figure('a', output.maxAbs, 3);
 		if (output.agreement) put.share('g', output.agreement.value, output.agreement.interval, output.agreement.n);
 	});
+	// Of other tasks the main metric alone: a link has no room for the others.
+	const mains = evaluations.flatMap((evaluation, index) => {
+		const main = mainMetric(evaluation.metrics);
+		if (!main || !figureMetrics.includes(main.metric)) return [];
+		return [{ index, metric: main, task: evaluation.task }];
+	});
+	const T = writeTable(mains, ({ index, metric: { metric, value, interval, n, difference }, task }, put) => {
+		put.delta('i', index);
+		put.integer('m', figureMetrics.indexOf(metric));
+		if (task) put.integer('t', taskKinds.indexOf(task.kind));
+		put.integer('n', n);
+		put.figure('v', value, 4);
+		put.figure('l', interval[0], 4);
+		put.figure('h', interval[1], 4);
+		if (!difference) return;
+		put.figure('d', difference.value, 3);
+		put.figure('dl', difference.interval[0], 3);
+		put.figure('dh', difference.interval[1], 3);
+		put.figure('p', difference.pValue, 2);
+	});
+	const version = mains.length > 0 ? linkVersion : firstVersion;
 	// Shares of right answers alone: a link has no room for the others.
 	const measured = evaluations.flatMap((evaluation, index) => evaluation.metrics.filter(isLinked).map((metric) => ({ index, metric })));
 	const baselines = evaluations.filter((evaluation) => evaluation.variant === 'original').flatMap((evaluation) => evaluation.metrics);
@@ -214,7 +277,7 @@ export function encodeComparison(study: Study): Comparison {
 	});
 	const { facts, model, dataset, environment } = study;
 	const wire: Wire = {
-		v: linkVersion,
+		v: version,
 		m: [model.name, model.hash, model.byteLength],
 		f: [
 			facts.irVersion,
@@ -245,14 +308,16 @@ export function encodeComparison(study: Study): Comparison {
 		t: targets.values.map(({ backend, threads }) => [backend, threads]),
 		a: study.updatedAt,
 	};
-	return { json: JSON.stringify(wire), figures: packTables({ V, S, P, R, E, O, M }, layout) };
+	const tables = { V, S, P, R, E, O, M };
+	const figures = version === firstVersion ? packTables(tables, layout) : packTables({ ...tables, T }, layout2);
+	return { version, json: JSON.stringify(wire), figures };
 }
 
 /**
  * A study out of a link, for reading only: figures as they were written, no files, layers or raw samples. Variant
  * ids are `link-<n>`. Throws LinkError, and nothing else, for any input.
  */
-export function decodeComparison({ json, figures }: Comparison): Study {
+export function decodeComparison({ json, figures }: Omit<Comparison, 'version'>): Study {
 	const data = boundedJson(json);
 	if (typeof data === 'object' && data !== null && 'v' in data && typeof data.v === 'number' && data.v > linkVersion) {
 		throw new LinkError(
@@ -266,14 +331,17 @@ export function decodeComparison({ json, figures }: Comparison): Study {
 		throw new LinkError('corrupt', `This link is damaged: ${issue?.path.join('.') || 'its data'} is not what it should be.`);
 	}
 	try {
-		return readStudy(parsed.data, unpackTables(figures, layout) as Record<keyof typeof layout, Table>);
+		const read = unpackTables(figures, parsed.data.v === firstVersion ? layout : layout2) as Record<keyof typeof layout, Table> & {
+			T?: Table;
+		};
+		return readStudy(parsed.data, read);
 	} catch (error) {
 		if (error instanceof LinkError) throw error;
 		throw new LinkError('corrupt', `This link is damaged: ${error instanceof Error ? error.message : 'its data does not fit together.'}`);
 	}
 }
 
-function readStudy(wire: Wire, tables: Readonly<Record<keyof typeof layout, Table>>): Study {
+function readStudy(wire: Wire, tables: Readonly<Record<keyof typeof layout, Table>> & { readonly T?: Table }): Study {
 	const when = wire.a;
 	const text = (index: number | undefined): string => at(wire.s, index, 'text');
 	const target = (index: number | undefined): Target => {
@@ -408,13 +476,15 @@ function readStudy(wire: Wire, tables: Readonly<Record<keyof typeof layout, Tabl
 		const difference = M.difference('d', row, value.n, expectedDifference(value, baselines));
 		return { index, value: difference ? { ...value, difference: { ...difference, pValue: M.figure('p', row) ?? 1 } } : value };
 	});
+	const mains = tables.T ? readMains(tables.T) : [];
 	const evaluations: Evaluation[] = rows(tables.E, (row) => ({
 		variant: at(evaluated, row, 'variant'),
 		dataset: wire.d?.[0] ?? '',
 		synthetic: E.integer('s', row) === 1,
 		target: target(E.integer('t', row)),
 		outputs: outputs.filter((entry) => entry.index === row).map((entry) => entry.value),
-		metrics: measured.filter((entry) => entry.index === row).map((entry) => entry.value),
+		...mains.find((entry) => entry.index === row && entry.task)?.task,
+		metrics: [...measured, ...mains].filter((entry) => entry.index === row).map((entry) => entry.value),
 		disagreements: [],
 		...failureOf(E, row),
 		measuredAt: when,
@@ -466,6 +536,32 @@ function readStudy(wire: Wire, tables: Readonly<Record<keyof typeof layout, Tabl
 		createdAt: when,
 		updatedAt: when,
 	};
+}
+
+function readMains(table: Table): { index: number; value: TaskMetric; task: { task: TaskFacts } | undefined }[] {
+	const T = columnsOf(table);
+	return rows(table, (row) => {
+		const value = T.figure('v', row) ?? Number.NaN;
+		const change = T.figure('d', row);
+		const kind = T.integer('t', row);
+		return {
+			index: T.delta('i', row),
+			value: {
+				metric: at(figureMetrics, T.integer('m', row), 'metric'),
+				value,
+				interval: [T.figure('l', row) ?? value, T.figure('h', row) ?? value],
+				n: T.integer('n', row) ?? 0,
+				...(change !== undefined && {
+					difference: {
+						value: change,
+						interval: [T.figure('dl', row) ?? change, T.figure('dh', row) ?? change] as Interval,
+						pValue: T.figure('p', row) ?? 1,
+					},
+				}),
+			},
+			task: kind === undefined ? undefined : { task: { kind: at(taskKinds, kind, 'task'), why: '' } },
+		};
+	});
 }
 
 function readSteps(wire: Wire, table: Table): { index: number; step: RecipeStep }[] {
