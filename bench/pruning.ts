@@ -20,7 +20,8 @@ interface Row {
 
 const budgets = (changes: readonly number[], timed = false): Row[] =>
 	changes.map((change) => ({ name: `budget macs ${Math.round(change * 100)} %`, options: { macsChange: change }, timed }));
-const expanded = { scope: 'inner', nodesToExclude: ['/_conv_head/Conv'], allocation: 'uniform' };
+// The stem's channels are no expanded ones: its block has no expanding layer.
+const expanded = { scope: 'inner', nodesToExclude: ['/_conv_head/Conv', '/_conv_stem/Conv'], allocation: 'uniform' };
 const rows: Readonly<Record<SubjectName, readonly Row[]>> = {
 	'mnist-8': [
 		...budgets([-0.1, -0.25, -0.5]),
@@ -41,6 +42,7 @@ const rows: Readonly<Record<SubjectName, readonly Row[]>> = {
 		{ name: 'uniform macs -20 %', options: { ...expanded, macsChange: -0.2 } },
 		...budgets([-0.1, -0.2]),
 		...budgets([-0.25, -0.5], true),
+		{ name: 'budget ms -25 %', options: { msChange: -0.25 }, timed: true },
 	],
 	'minilm-l6-v2': [
 		...budgets([-0.1, -0.25, -0.5]),
@@ -85,7 +87,8 @@ for (const name of asked.length > 0 ? asked : subjectNames) {
 		const problems = checkModel(model);
 		const macs = countMacs(model, await inferTypes(model)) ?? Number.NaN;
 		const score = await subject.score(file, limit);
-		const latency = row.timed ? `, latency ${(await subject.latencyRatio(file)).toFixed(2)}` : '';
+		const times = row.timed ? await subject.latencyInterval(file) : undefined;
+		const latency = times ? `, latency ${times.ratio.toFixed(2)} (${times.low.toFixed(2)} to ${times.high.toFixed(2)})` : '';
 		const kept = openDims(model) === openDims(before) ? '' : ', DYNAMIC DIMENSIONS CHANGED';
 		const skipped = reports[0]?.notes.filter((note) => note.level === 'skip').length ?? 0;
 		console.log(

@@ -16,7 +16,14 @@ for (const name of subjectNames.filter((known: SubjectName) => !only || known ==
 		] as const) {
 			const plain = criterion === 'sparsegpt' ? {} : { correctBias: false, correctDrift: false };
 			const options = { ratio, criterion, scope, sweeps, ...plain };
-			const { file, durationMs } = await subject.compress({ v: 1, seed: 0, steps: [{ pass: 'prune-sparse', options }] });
+			const { file, durationMs } = await subject.compress({
+				v: 1,
+				seed: 0,
+				steps: [
+					{ pass: 'optimize', options: {} },
+					{ pass: 'prune-sparse', options },
+				],
+			});
 			const { text } = await subject.score(file);
 			console.log(`${name} ${ratio} ${criterion} ${scope} sweeps ${sweeps}: ${text}; ${(durationMs / 1000).toFixed(0)} s`);
 		}

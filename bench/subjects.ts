@@ -15,6 +15,7 @@ import type { CalibrationSet } from '../src/core/pass/calibration.ts';
 import type { PassReport } from '../src/core/pass/pass.ts';
 import { runRecipe } from '../src/core/pass/pipeline.ts';
 import type { Recipe } from '../src/core/pass/recipe.ts';
+import { interleave, ratioInterval } from '../src/core/search/timing.ts';
 import type { Examples } from '../src/core/study/examples.ts';
 import { decodePicture } from '../src/data/node/codecs.ts';
 import { openDataFile } from '../src/data/node/files.ts';
@@ -96,6 +97,8 @@ export interface Subject {
 	score(file: Uint8Array, limit?: number): Promise<Score>;
 	/** Median latency of a file over the original's, runs interleaved, one thread. */
 	latencyRatio(file: Uint8Array, rounds?: number): Promise<number>;
+	/** The same as the median of paired ratios with its 95 % interval. */
+	latencyInterval(file: Uint8Array, rounds?: number): Promise<{ readonly ratio: number; readonly low: number; readonly high: number }>;
 	close(): Promise<void>;
 }
 
@@ -189,6 +192,17 @@ export async function openSubject(name: SubjectName): Promise<Subject | undefine
 			const session = await engine.load({ model: file });
 			try {
 				return await ratio(reference, session, (await evaluation.example(0)).feeds, rounds);
+			} finally {
+				await session.release();
+			}
+		},
+		async latencyInterval(file, rounds = 25) {
+			const session = await engine.load({ model: file });
+			try {
+				const { feeds } = await evaluation.example(0);
+				const runs = [reference, session].map((each) => () => each.run(feeds));
+				const { times } = await interleave(runs, { leastRounds: rounds, mostRounds: rounds });
+				return ratioInterval(times[0] ?? [], times[1] ?? []);
 			} finally {
 				await session.release();
 			}
