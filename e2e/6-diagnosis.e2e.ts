@@ -38,7 +38,7 @@ spec(
 		await studio.untilDone(9, 3 * minute);
 		await tabTo(page, /^input Static int8(?! within)/);
 		await page.keyboard.press('Space');
-		await tabTo(page, /^button Run /);
+		await tabTo(page, /^button Run preset/);
 		await page.keyboard.press('Enter');
 		const measured = async (name: RegExp): Promise<string | undefined> =>
 			(await studio.finishedRows()).find((row) => name.test(row) && /\d+\.\d/.test(row));
@@ -135,7 +135,7 @@ spec(
 		const rows = await studio.rows().count();
 		const run = async (title: string): Promise<void> => {
 			await region.getByRole('checkbox', { name: title, exact: true }).check();
-			await region.getByRole('button', { name: /^Run / }).click();
+			await region.getByRole('button', { name: /^Run (preset|\d+ preset)/ }).click();
 		};
 		// While ranges are learnt, while weights are rounded: the page's own words for the stages.
 		for (const title of ['Static int8', '4-bit weights, learned'] as const) {
