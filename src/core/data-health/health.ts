@@ -1,0 +1,228 @@
+import { distance, standardized } from './choose.ts';
+import type { Rows } from './features.ts';
+
+/** Two examples that show the same. */
+export interface Duplicate {
+	readonly index: number;
+	/** The earlier one that it is a copy of. */
+	readonly of: number;
+	/** 1: equal. */
+	readonly likeness: number;
+}
+
+export interface Mislabelled {
+	readonly index: number;
+	readonly label: number;
+	/** What the model is sure of instead. */
+	readonly predicted: number;
+	/** Probability of that, and of the label. */
+	readonly confidence: number;
+	readonly labelConfidence: number;
+}
+
+export interface Outlier {
+	readonly index: number;
+	/** Distance to its neighbours over what is usual in the set. */
+	readonly score: number;
+}
+
+const side = 12;
+
+/**
+ * A small grey picture of an input [1, C, H, W] or [1, H, W, C], centred and scaled to length 1: two pictures that differ in compression or
+ * size alone have nearly the same. undefined for other inputs and for pictures of one colour.
+ */
+export function signature(data: ArrayLike<number>, dims: readonly number[]): Float32Array | undefined {
+	if (dims.length !== 4) return undefined;
+	const [, second, third, fourth] = dims as [number, number, number, number];
+	const nchw = second <= 4;
+	const [channels, height, width] = nchw ? [second, third, fourth] : [fourth, second, third];
+	if (channels > 4 || height < side || width < side) return undefined;
+	const small = new Float64Array(side * side);
+	const weight = new Float64Array(side * side);
+	for (let y = 0; y < height; y++) {
+		const row = Math.floor((y * side) / height) * side;
+		for (let x = 0; x < width; x++) {
+			const cell = row + Math.floor((x * side) / width);
+			for (let c = 0; c < channels; c++) {
+				const at = nchw ? (c * height + y) * width + x : (y * width + x) * channels + c;
+				small[cell] = (small[cell] as number) + (data[at] as number);
+			}
+			weight[cell] = (weight[cell] as number) + channels;
+		}
+	}
+	let mean = 0;
+	for (let i = 0; i < small.length; i++) {
+		small[i] = (small[i] as number) / (weight[i] as number);
+		mean += (small[i] as number) / small.length;
+	}
+	let squares = 0;
+	for (let i = 0; i < small.length; i++) squares += ((small[i] as number) - mean) ** 2;
+	if (!(squares > 1e-12)) return undefined;
+	return Float32Array.from(small, (x) => (x - mean) / Math.sqrt(squares));
+}
+
+/** Correlation of small pictures from which on two are the same picture. */
+const samePicture = 0.985;
+/** Cosine of features from which on two examples without pictures are the same. */
+const sameFeatures = 0.9999;
+
+/**
+ * Examples that are copies: of equal content, or with nearly the same small picture and nearly the same features; without pictures, with
+ * features that differ by rounding only. O(n² d).
+ */
+export function duplicates(
+	contentHashes: readonly string[],
+	signatures: readonly (Float32Array | undefined)[],
+	features: Rows | undefined,
+): Duplicate[] {
+	const found: Duplicate[] = [];
+	const first = new Map<string, number>();
+	const unit = features && unitRows(features);
+	for (let i = 0; i < contentHashes.length; i++) {
+		const known = first.get(contentHashes[i] as string);
+		if (known !== undefined) {
+			found.push({ index: i, of: known, likeness: 1 });
+			continue;
+		}
+		first.set(contentHashes[i] as string, i);
+		let best: Duplicate | undefined;
+		for (let j = 0; j < i; j++) {
+			const [a, b] = [signatures[i], signatures[j]];
+			let likeness: number;
+			if (a && b) {
+				likeness = dot(a, 0, b, 0, a.length);
+				if (likeness < samePicture || (unit && cosineOf(unit, i, j) < 0.8)) continue;
+			} else {
+				if (a || b || !unit) continue;
+				likeness = cosineOf(unit, i, j);
+				if (likeness < sameFeatures) continue;
+			}
+			if (!best || likeness > best.likeness) best = { index: i, of: j, likeness };
+		}
+		if (best) found.push(best);
+	}
+	return found;
+}
+
+/** From this probability on the model is sure. Its own mistakes are seldom so. */
+const leastSure = 0.3;
+/** The label is none of the first so many. */
+const beyond = 5;
+/** The label has less than this share of what the model says instead. */
+const shareOfLabel = 0.03;
+
+/**
+ * Examples whose label the model contradicts with confidence, surest first: the label is not among its first five (or half the classes,
+ * where there are fewer than ten), has a small share of the probability of what it says instead, and that is at least as sure as the class is on the examples that
+ * carry its label (confident learning: Northcutt, Jiang, Chuang 2021), where there are such.
+ */
+export function mislabelled(outputs: Rows, labels: readonly (number | undefined)[]): Mislabelled[] {
+	const { n, width } = outputs;
+	const probabilities = Array.from({ length: n }, (_, i) => softmaxRow(outputs, i));
+	const sums = new Map<number, { sum: number; n: number }>();
+	for (const [i, label] of labels.entries()) {
+		if (label === undefined || label >= width) continue;
+		const entry = sums.get(label) ?? { sum: 0, n: 0 };
+		entry.sum += probabilities[i]?.[label] ?? 0;
+		entry.n += 1;
+		sums.set(label, entry);
+	}
+	const depth = width < 2 * beyond ? Math.max(1, Math.floor(width / 4)) : beyond;
+	const found: Mislabelled[] = [];
+	for (const [index, label] of labels.entries()) {
+		const row = probabilities[index];
+		if (label === undefined || label >= width || !row) continue;
+		let predicted = 0;
+		let before = 0;
+		for (let c = 0; c < width; c++) {
+			if ((row[c] as number) > (row[predicted] as number)) predicted = c;
+			if ((row[c] as number) > (row[label] as number)) before += 1;
+		}
+		const confidence = row[predicted] as number;
+		const labelConfidence = row[label] as number;
+		const usual = sums.get(predicted);
+		const least = Math.min(leastSure, usual && usual.n >= 3 ? usual.sum / usual.n : leastSure);
+		if (predicted === label || before < depth || confidence < least || labelConfidence > shareOfLabel * confidence) continue;
+		found.push({ index, label, predicted, confidence, labelConfidence });
+	}
+	return found.sort((a, b) => b.confidence - b.labelConfidence - (a.confidence - a.labelConfidence) || a.index - b.index);
+}
+
+const neighbours = 5;
+/** Deviations above what is usual, in units of the scaled median absolute deviation. */
+const farOut = 3.5;
+
+/** Examples whose nearest neighbours in feature space are unusually far, farthest first. Copies of an example are no neighbours. O(n² d). */
+export function outliers(features: Rows): Outlier[] {
+	const all = standardized(features);
+	const { n } = all;
+	if (n < 4 * neighbours) return [];
+	const logs = Array.from({ length: n }, (_, i) => {
+		const near: number[] = [];
+		for (let j = 0; j < n; j++) {
+			if (i === j) continue;
+			const d = distance(all, i, j);
+			if (d < 1e-8) continue;
+			if (near.length < neighbours) {
+				near.push(d);
+				near.sort((a, b) => a - b);
+			} else if (d < (near[neighbours - 1] as number)) {
+				near[neighbours - 1] = d;
+				near.sort((a, b) => a - b);
+			}
+		}
+		const mean = near.reduce((sum, d) => sum + Math.sqrt(d), 0) / Math.max(1, near.length);
+		return Math.log(Math.max(mean, 1e-12));
+	});
+	const middle = medianOf(logs);
+	const deviation = 1.4826 * medianOf(logs.map((x) => Math.abs(x - middle)));
+	if (!(deviation > 0)) return [];
+	return logs
+		.flatMap((x, index) => ((x - middle) / deviation > farOut ? [{ index, score: Math.exp(x - middle) }] : []))
+		.sort((a, b) => b.score - a.score || a.index - b.index);
+}
+
+function medianOf(values: readonly number[]): number {
+	const sorted = [...values].sort((a, b) => a - b);
+	const at = (sorted.length - 1) / 2;
+	return ((sorted[Math.floor(at)] ?? 0) + (sorted[Math.ceil(at)] ?? 0)) / 2;
+}
+
+function unitRows({ n, width, data }: Rows): Rows {
+	const unit = new Float32Array(data.length);
+	for (let i = 0; i < n; i++) {
+		let squares = 0;
+		for (let j = 0; j < width; j++) squares += (data[i * width + j] as number) ** 2;
+		const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+		for (let j = 0; j < width; j++) unit[i * width + j] = (data[i * width + j] as number) * scale;
+	}
+	return { n, width, data: unit };
+}
+
+function cosineOf({ width, data }: Rows, i: number, j: number): number {
+	return dot(data, i * width, data, j * width, width);
+}
+
+function dot(a: Float32Array, from: number, b: Float32Array, to: number, length: number): number {
+	let sum = 0;
+	for (let k = 0; k < length; k++) sum += (a[from + k] as number) * (b[to + k] as number);
+	return sum;
+}
+
+/** Probabilities of one row: as they are where they are some, else by softmax. */
+function softmaxRow({ width, data }: Rows, i: number): Float64Array {
+	const row = data.subarray(i * width, (i + 1) * width);
+	let sum = 0;
+	let proper = true;
+	let most = Number.NEGATIVE_INFINITY;
+	for (const x of row) {
+		sum += x;
+		if (!(x >= -1e-6)) proper = false;
+		if (x > most) most = x;
+	}
+	if (proper && Math.abs(sum - 1) < 2e-3) return Float64Array.from(row);
+	let total = 0;
+	for (const x of row) total += Math.exp(x - most);
+	return Float64Array.from(row, (x) => Math.exp(x - most) / total);
+}
