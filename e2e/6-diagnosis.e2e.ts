@@ -157,8 +157,10 @@ spec(
 			.first()
 			.click();
 		await page.getByRole('button', { name: 'Try again' }).click();
-		const measuringMs = await cancelAt(page, /comparing|measuring/i, minute);
-		say(`measuring: ended ${measuringMs} ms after cancel`);
+		for (const stage of [/comparing with the original/i, /measuring on WASM, 1 thread/i]) {
+			const tookMs = await cancelAt(page, stage, minute);
+			say(`${stage.source}: ended ${tookMs} ms after cancel`);
+		}
 		await until('idle', async () => (await studio.finishedRows()).length > 0, minute);
 		await page.keyboard.press('Escape');
 		await page.keyboard.press('e');
