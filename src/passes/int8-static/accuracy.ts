@@ -1,5 +1,6 @@
 import type { Model } from '../../core/ir/model.ts';
 import type { TensorData } from '../../core/ir/tensor-data.ts';
+import type { CalibrationSet } from '../../core/pass/calibration.ts';
 import type { PassContext } from '../../core/pass/pass.ts';
 
 /** Examples that accuracy is watched on at most. */
@@ -17,7 +18,11 @@ export interface Answers {
  * Answers of the model as it stands. undefined where its first float output names no classes: rows that are no probabilities, without labels
  * and without a name that says so.
  */
-export async function answersOf(model: Model, { compute, calibration, signal }: PassContext): Promise<Answers | undefined> {
+export async function answersOf(
+	model: Model,
+	{ compute, signal }: PassContext,
+	calibration: CalibrationSet | undefined,
+): Promise<Answers | undefined> {
 	if (!compute || !calibration) return undefined;
 	const session = await compute.load(model);
 	try {
@@ -64,12 +69,51 @@ function rowsOf({ data, dims }: TensorData): { readonly classes: Int32Array; rea
 	return { classes, probabilities };
 }
 
-/** What was lost, as a share of 1: right answers with labels, otherwise answers that are no longer the original's. */
-export function lossOf(original: Answers, variant: Answers): { readonly share: number; readonly n: number; readonly what: string } {
+/** Fewer examples are not split: what is learned from them counts for more. */
+const leastSplit = 12;
+const unseenEvery = 3;
+
+/**
+ * Sample inputs to learn from and those that are only judged on: ranges and biases fit what they were learned from better than anything
+ * else, so a limit that holds there may not hold elsewhere. Every third is kept unseen. Few examples are learned from and judged on alike.
+ */
+export function unseenPart(calibration: CalibrationSet): {
+	readonly learning: CalibrationSet;
+	readonly unseen: CalibrationSet | undefined;
+} {
+	if (calibration.n < leastSplit) return { learning: calibration, unseen: undefined };
+	const all = Array.from({ length: calibration.n }, (_, i) => i);
+	const part = (indices: readonly number[], name: string): CalibrationSet => ({
+		...calibration,
+		n: indices.length,
+		hash: `${calibration.hash}/${name}`,
+		example: (index, signal) => calibration.example(indices[index] ?? 0, signal),
+	});
+	const isUnseen = (i: number): boolean => i % unseenEvery === 1;
+	return {
+		learning: part(
+			all.filter((i) => !isUnseen(i)),
+			'learning',
+		),
+		unseen: part(all.filter(isUnseen), 'unseen'),
+	};
+}
+
+const leastDoubted = 200;
+
+/**
+ * What was lost, as a share of 1: right answers with labels, otherwise answers that are no longer the original's. `most`: one standard error
+ * more, where answers are many enough to tell.
+ */
+export function lossOf(
+	original: Answers,
+	variant: Answers,
+): { readonly share: number; readonly most: number; readonly n: number; readonly what: string } {
 	const { labels } = original;
 	if (labels) {
 		const right = (answers: Answers): number => labels.filter((label, i) => answers.classes[i]?.[0] === label).length;
-		return { share: (right(original) - right(variant)) / labels.length, n: labels.length, what: 'right answers' };
+		const share = (right(original) - right(variant)) / labels.length;
+		return { share, most: share, n: labels.length, what: 'right answers' };
 	}
 	let [changed, n] = [0, 0];
 	for (const [i, before] of original.classes.entries()) {
@@ -77,5 +121,7 @@ export function lossOf(original: Answers, variant: Answers): { readonly share: n
 		for (let row = 0; row < before.length; row++) if (after?.[row] !== before[row]) changed += 1;
 		n += before.length;
 	}
-	return { share: n === 0 ? 0 : changed / n, n, what: 'answers that are the same' };
+	// Counts vary by their root; a few answers tell too little to ask for that as well.
+	const doubt = n >= leastDoubted ? Math.sqrt(changed) : 0;
+	return { share: n === 0 ? 0 : changed / n, most: n === 0 ? 0 : (changed + doubt) / n, n, what: 'answers that are the same' };
 }

@@ -5,7 +5,7 @@ import { survey } from './survey.ts';
 
 export const int8Static = definePass({
 	id: 'int8-static',
-	version: 1,
+	version: 2,
 	title: 'Static int8',
 	summary:
 		'Weights and activations become 8-bit integers, with ranges learnt from sample inputs and the mean error of each layer taken off its bias. A quarter of the size; convolutions and dense layers compute on integers.',

@@ -7,7 +7,7 @@ import { type QuantizedTensor, quantizeTensor, requantize } from '../../core/num
 import { raiseIr, raiseOpset } from '../../core/onnx/opset.ts';
 import { constantView, storedTensor } from '../../core/pass/constant-view.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
-import { answersOf, lossOf } from './accuracy.ts';
+import { answersOf, lossOf, unseenPart } from './accuracy.ts';
 import { activationParams, activationType, scalesForBias } from './codes.ts';
 import { correctBiases } from './correct-bias.ts';
 import { toIntegerProducts } from './integer-products.ts';
@@ -27,8 +27,11 @@ const valueSteps = 3;
 /** Shares of the layers whose weights return, step by step; with the last one everything is as it was. */
 const plainShares = [0.1, 0.2, 0.35, 0.5, 0.75, 1];
 
-export async function run(model: Model, given: Options, context: PassContext): Promise<PassResult> {
+export async function run(model: Model, given: Options, whole: PassContext): Promise<PassResult> {
 	const options = formatted(given);
+	const limited = options.limitDrop > 0;
+	const split = limited && whole.calibration ? unseenPart(whole.calibration) : undefined;
+	const context: PassContext = split ? { ...whole, calibration: split.learning } : whole;
 	const notes: Note[] = [];
 	let plan = await planModel(model, options);
 	if (plan.nodes.length === 0) return { changed: 0, eligible: plan.eligible, bytesTouched: 0, unit, notes: plan.notes };
@@ -47,8 +50,8 @@ export async function run(model: Model, given: Options, context: PassContext): P
 		plan = await planModel(model, options);
 	} else raiseIr(model, 4);
 
-	const limited = options.limitDrop > 0;
-	const original = limited ? await answersOf(model, context) : undefined;
+	const original = limited ? await answersOf(model, whole, whole.calibration) : undefined;
+	const originalUnseen = original ? await answersOf(model, whole, split?.unseen) : undefined;
 	if (limited && !original) {
 		notes.push({ level: 'warn', reason: 'the limit on lost accuracy was not watched: the first output names no classes' });
 	}
@@ -135,14 +138,14 @@ export async function run(model: Model, given: Options, context: PassContext): P
 	if (options.leastSqnr > 0) await restore(options.leastSqnr);
 	if (original) {
 		const holds = async (last: boolean): Promise<boolean> => {
-			const now = await answersOf(model, context);
-			const { share, n, what } = lossOf(original, now ?? original);
-			const points = 100 * share;
-			const held = points <= options.limitDrop;
+			const lost = lossOf(original, (await answersOf(model, whole, whole.calibration)) ?? original);
+			const unseen = originalUnseen && lossOf(originalUnseen, (await answersOf(model, whole, split?.unseen)) ?? originalUnseen);
+			const held = 100 * Math.max(lost.share, unseen?.most ?? 0) <= options.limitDrop;
 			const weights = plainNodes.size > 0 ? `, ${plainNodes.size} weights are in fp32` : '';
+			const apart = unseen ? ` (${(100 * unseen.share).toFixed(1)} on the ${unseen.n} that nothing was learnt from)` : '';
 			notes.push({
 				level: held || !last ? 'info' : 'warn',
-				reason: `${kept.length} of ${pairs.length} values have codes${weights}: ${points.toFixed(1)} points of ${what} lost on ${n} answers to the sample inputs, ${held ? 'within' : 'over'} the limit of ${options.limitDrop}`,
+				reason: `${kept.length} of ${pairs.length} values have codes${weights}: ${(100 * lost.share).toFixed(1)} points of ${lost.what} lost on ${lost.n} answers to the sample inputs${apart}, ${held ? 'within' : 'over'} the limit of ${options.limitDrop}`,
 			});
 			return held;
 		};
