@@ -6,6 +6,7 @@ import { distanceOf, type ExampleDistance, fidelityMetrics } from '../core/study
 import { labelFigures, type MultiLabelAnswers, multiLabelMetrics } from '../core/study/metrics/multi-label-metrics.ts';
 import { type RegressionAnswers, regressionMetrics } from '../core/study/metrics/regression-metrics.ts';
 import { decodeSteps, type SequenceAnswers, sequenceMetrics } from '../core/study/metrics/sequence-metrics.ts';
+import { steady } from '../core/study/metrics/steady.ts';
 import type { Evaluation, TaskMetric } from '../core/study/study.ts';
 import { type Labels, labelAs, type TaskFacts } from '../core/study/task.ts';
 import { argmax, rankOf } from './classifier.ts';
@@ -135,7 +136,7 @@ function probability(scores: NumberArray, best: number): number {
 	if (proper && Math.abs(sum - 1) <= 2e-3) return Math.min(1, top);
 	let total = 0;
 	for (let i = 0; i < scores.length; i++) total += Math.exp((scores[i] as number) - top);
-	return 1 / total;
+	return steady(1 / total);
 }
 
 class BinaryAnswerList implements TaskAnswers {

@@ -7,7 +7,7 @@ const Z = 1.959963984540054;
 
 /** Two-sided point of the standard normal distribution for 1 - confidence. */
 function zOf(alpha: number): number {
-	return alpha === 0.05 ? Z : normalQuantile(1 - alpha / 2);
+	return alpha === 0.05 ? Z : Math.round(normalQuantile(1 - alpha / 2) * 1e12) / 1e12;
 }
 
 export interface Estimate {
@@ -187,7 +187,7 @@ export interface PairedDifference {
 export function pairedDifference(lost: number, gained: number, n: number, alpha = 0.05): PairedDifference {
 	const a = (lost + 1) / (n + 2);
 	const b = (gained + 1) / (n + 2);
-	const half = zOf(alpha) * Math.sqrt((a + b - (b - a) ** 2) / (n + 2));
+	const half = zOf(alpha) * Math.sqrt((a + b - (b - a) * (b - a)) / (n + 2));
 	return {
 		value: n === 0 ? Number.NaN : (gained - lost) / n,
 		interval: [Math.max(-1, b - a - half), Math.min(1, b - a + half)],

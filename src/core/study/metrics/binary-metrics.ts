@@ -2,6 +2,7 @@ import { pairedDifference, proportion } from '../intervals.ts';
 import type { TaskMetric } from '../study.ts';
 import { RankedPool } from './ranking.ts';
 import { resampledMetrics, type Statistic } from './resampling.ts';
+import { steady } from './steady.ts';
 
 /** What a model with two answers said to each example. */
 export interface BinaryAnswers {
@@ -68,7 +69,7 @@ function statistic(own: BinaryAnswers, known: readonly number[], original: Binar
 	const said = Uint8Array.from(items, ({ model }, k) => ((scores[k] as number) >= model.cut ? 1 : 0));
 	const sure = Float64Array.from(items, ({ model }, k) => {
 		const score = scores[k] as number;
-		return model.probabilities ? score : 1 / (1 + Math.exp(-score));
+		return model.probabilities ? score : steady(1 / (1 + Math.exp(-score)));
 	});
 	const pool = new RankedPool(scores, labels);
 	const calibrated = !scores.some(Number.isNaN);

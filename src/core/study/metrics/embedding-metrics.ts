@@ -56,7 +56,7 @@ export function neighbourAgreement(own: Nearest, original: Nearest, alpha?: numb
 		}
 		for (const j of together) products += ((agrees[i] as number) - p) * ((agrees[j] as number) - p);
 	}
-	const variance = products / n ** 2;
+	const variance = products / (n * n);
 	const worth = variance > 0 && p > 0 && p < 1 ? Math.min(n, (p * (1 - p)) / variance) : n;
 	const { interval } = proportion(p * worth, worth, alpha);
 	return { value: p, interval, n };
@@ -90,7 +90,7 @@ function unit({ vectors, width }: EmbeddingAnswers): Float64Array {
 	const result = Float64Array.from(vectors);
 	for (let from = 0; from < result.length; from += width) {
 		let squares = 0;
-		for (let i = from; i < from + width; i++) squares += (result[i] as number) ** 2;
+		for (let i = from; i < from + width; i++) squares += (result[i] as number) * (result[i] as number);
 		const length = Math.sqrt(squares);
 		for (let i = from; i < from + width; i++) result[i] = length > 0 && Number.isFinite(length) ? (result[i] as number) / length : 0;
 	}

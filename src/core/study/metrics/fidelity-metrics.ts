@@ -3,6 +3,7 @@ import { quantileInterval } from '../intervals.ts';
 import type { TaskMetric } from '../study.ts';
 import type { MetricOptions } from './binary-metrics.ts';
 import { resampledMetrics } from './resampling.ts';
+import { steady } from './steady.ts';
 
 /** How far one output of one example is from the original's, as sums that samples add up. */
 export interface ExampleDistance {
@@ -48,7 +49,7 @@ export function fidelityMetrics(distances: readonly ExampleDistance[], options: 
 					cosine += w * distance.cosine;
 					total += w;
 				});
-				return [10 * Math.log10(signal / noise), cosine / total];
+				return [steady(10 * Math.log10(signal / noise)), cosine / total];
 			},
 		},
 		{ n, paired: false, ...options },

@@ -52,7 +52,7 @@ export function tQuantile(p: number, df: number): number {
 	return (
 		z +
 		(z * (z2 + 1)) / (4 * df) +
-		(z * (5 * z2 * z2 + 16 * z2 + 3)) / (96 * df ** 2) +
-		(z * (3 * z2 ** 3 + 19 * z2 * z2 + 17 * z2 - 15)) / (384 * df ** 3)
+		(z * (5 * z2 * z2 + 16 * z2 + 3)) / (96 * df * df) +
+		(z * (3 * z2 * z2 * z2 + 19 * z2 * z2 + 17 * z2 - 15)) / (384 * df * df * df)
 	);
 }

@@ -62,7 +62,10 @@ export function regressionMetrics(own: RegressionAnswers, options: MetricOptions
 		for (let k = 0; k < size; k++) {
 			const w = weights[k] as number;
 			if (w === 0) continue;
-			for (let j = 0; j < width; j++) deviations[j]! += w * ((targets[k * width + j] as number) - (sums[j] as number) / total) ** 2;
+			for (let j = 0; j < width; j++) {
+				const d = (targets[k * width + j] as number) - (sums[j] as number) / total;
+				deviations[j]! += w * d * d;
+			}
 		}
 		let [explained, outputs] = [0, 0];
 		for (let j = 0; j < width; j++) {

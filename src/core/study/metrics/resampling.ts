@@ -1,6 +1,7 @@
 import { seededRandom } from '../../numeric/random.ts';
 import type { Interval, MetricName, TaskMetric } from '../study.ts';
 import { normalCdf, normalQuantile, tQuantile } from './normal.ts';
+import { steady } from './steady.ts';
 
 /**
  * Several metrics of one sample, computed together. The sample is given by how often each item of a pool is in it: items 0..n-1 are the
@@ -166,9 +167,9 @@ export function bcaInterval(value: number, draws: ArrayLike<number>, leftOut: Ar
 	const sorted = Float64Array.from(draws).filter(Number.isFinite).sort();
 	const count = sorted.length;
 	if (count === 0) return [Number.NaN, Number.NaN];
-	const z = tQuantile(1 - alpha / 2, Math.max(1, n - 1)) * Math.sqrt(n / Math.max(1, n - 1));
+	const z = steady(tQuantile(1 - alpha / 2, Math.max(1, n - 1)) * Math.sqrt(n / Math.max(1, n - 1)));
 	const mean = sorted.reduce((sum, x) => sum + x, 0) / count;
-	const deviation = Math.sqrt(sorted.reduce((sum, x) => sum + (x - mean) ** 2, 0) / Math.max(1, count - 1));
+	const deviation = Math.sqrt(sorted.reduce((sum, x) => sum + (x - mean) * (x - mean), 0) / Math.max(1, count - 1));
 	const bias = mean - value;
 	if (Math.abs(bias) > 0.25 * deviation && deviation > 0) return [value - bias - z * deviation, value - bias + z * deviation];
 	let below = 0;
@@ -180,7 +181,7 @@ export function bcaInterval(value: number, draws: ArrayLike<number>, leftOut: Ar
 		const moved = shift + point;
 		const stretch = 1 - acceleration * moved;
 		// So skew that the correction breaks down: without it.
-		const q = normalCdf(stretch > 0 ? shift + moved / stretch : shift + moved);
+		const q = steady(normalCdf(stretch > 0 ? shift + moved / stretch : shift + moved));
 		const place = q * (count - 1);
 		const low = Math.floor(place);
 		const a = sorted[low] as number;
@@ -199,5 +200,5 @@ function accelerationOf(leftOut: ArrayLike<number>): number {
 		squares += d * d;
 		cubes += d * d * d;
 	}
-	return squares === 0 ? 0 : cubes / (6 * squares ** 1.5);
+	return squares === 0 ? 0 : cubes / (6 * squares * Math.sqrt(squares));
 }
