@@ -20,6 +20,8 @@ export interface LayerwiseOptions {
 	/** Rows of a layer's input that are used at most, in multiples of its columns; at least 512 to 4,096. */
 	readonly rowsPerColumn: number;
 	readonly damping: number;
+	/** Damping of one layer, where not all take the same. */
+	readonly dampingOf?: (layer: Layer, inputs: LayerInputs) => number;
 	/** Biases make up for the mean error of their layer. */
 	readonly correctBias: boolean;
 	/** Weights are first fitted to what the original model puts out, given the inputs that the changed model really has. */
@@ -211,7 +213,9 @@ async function changeLayer(
 	multiply: Multiply,
 ): Promise<LayerReport | undefined> {
 	const before = await readMatrix(layer, context.signal);
-	const target = inputs.drifts ? await drifted(layer, before, inputs, options.damping, multiply) : before;
+	const target = inputs.drifts
+		? await drifted(layer, before, inputs, options.dampingOf?.(layer, inputs) ?? options.damping, multiply)
+		: before;
 	const rounded = await round(layer, target, inputs, multiply);
 	if (!rounded) return undefined;
 	replaceWeight(layer, storeMatrix(layer, rounded.values));

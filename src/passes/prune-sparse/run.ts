@@ -1,5 +1,6 @@
 import type { Model } from '../../core/ir/model.ts';
 import { memoryTensor } from '../../core/ir/tensor.ts';
+import type { LayerInputs } from '../../core/layerwise/inputs.ts';
 import { type Layer, layerOf, storeMatrix } from '../../core/layerwise/layer.ts';
 import { type LayerReport, layerByLayer, type Rounder } from '../../core/layerwise/layer-by-layer.ts';
 import { type SparsePattern, sparsify } from '../../core/numeric/sparse-weights.ts';
@@ -12,6 +13,8 @@ import { openTable, ROW_MOST, replace, type SparseTable, tableScores, zeroed } f
 
 /** Columns beyond which the statistics of one layer would take more than about 1.6 GB. */
 const mostColumns = 8192;
+/** Rows for each column below which inputs are scarce. */
+const SCARCE = 4;
 /** Examples that tell layers apart; their share of the power needs fewer than their weights do. */
 const surveyExamples = 24;
 
@@ -67,6 +70,8 @@ export async function run(model: Model, options: Options, context: PassContext):
 	const shares = budgeted ? await budget(model, layers, tables, options, context) : new Map<Layer | SparseTable, number>();
 	let zeros = 0;
 	let weights = 0;
+	const dampingOf = (layer: Layer, inputs: LayerInputs): number =>
+		layer.kernel || inputs.rows < SCARCE * layer.columns ? Math.max(options.damping, options.scarceDamping) : options.damping;
 	const round: Rounder = async (layer, target, inputs) => {
 		const { groups, rows, columns } = layer;
 		const pattern: SparsePattern =
@@ -80,7 +85,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 			const part = await sparsify(target.subarray(from, from + rows * columns), rows, columns, inputs.grams[g] as Float64Array, {
 				criterion: options.criterion,
 				pattern,
-				damping: options.damping,
+				damping: dampingOf(layer, inputs),
 				sweeps: options.sweeps,
 				signal: context.signal,
 			});
@@ -108,7 +113,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 			reason: `${((100 * found.zeros) / found.values.length).toFixed(0)} % zeros, most of them in rows that sample inputs do not look up; no row loses more than ${ROW_MOST * 100} %`,
 		});
 	}
-	const reports = await layerByLayer(model, layers, part, { ...options, correctDrift: options.correctDrift }, round, notes);
+	const reports = await layerByLayer(model, layers, part, { ...options, dampingOf }, round, notes);
 	notes.push(...described(reports, shares));
 	if (weights > 0) {
 		notes.unshift({

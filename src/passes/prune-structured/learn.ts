@@ -14,9 +14,9 @@ import { rankByWeights } from './rank.ts';
 import { type Reader, unitFeatures } from './readers.ts';
 
 /**
- * Dampings of the covariances by which units are ranked. Little, where sample inputs are like those to come; much, where others may need
- * channels that are quiet in them (fitted on one half of the classes of a set, the ranking with little damping did badly on the other half).
- * What the outputs of held-out inputs lose decides.
+ * Dampings of the covariances by which units are ranked, in shares of the mean diagonal. Little, where sample inputs are like those to
+ * come; much, where others may need channels that are quiet in them. What the outputs of held-out inputs lose decides; the read-me has
+ * figures for both.
  */
 const DAMPINGS = [0.05, 0.75] as const;
 /** Memory that values of all examples may take between layers. */
