@@ -79,7 +79,8 @@ async function inPage({ model, data, preset, learnt, mostMs }: Trial): Promise<v
 		await (await chooser).setFiles([join(shared, 'models', model), join(shared, 'data', data)]);
 		const region = page.getByRole('region', { name: 'Make variants' });
 		await region.waitFor({ timeout: 120_000 });
-		// The original is judged on labelled data at once; that is no part of the preset.
+		// Inputs are read, and the original is judged on labelled ones, at once: that is no part of the preset.
+		while (!(await inputsRead(page))) await page.waitForTimeout(500);
 		for (let quiet = 0; quiet < 6; ) {
 			await page.waitForTimeout(500);
 			quiet = (await page.getByRole('complementary', { name: 'Work in progress' }).count()) === 0 ? quiet + 1 : 0;
@@ -148,6 +149,15 @@ function seen(page: Page, title: string): Promise<Seen> {
 			learnt: study?.dataset?.split?.calibration.length ?? 0,
 		};
 	}, title);
+}
+
+/** Whether the dropped examples are open: until then the study has none, or made-up ones. */
+function inputsRead(page: Page): Promise<boolean> {
+	return page.evaluate(() => {
+		const { pare } = globalThis as unknown as { pare: { store: { getState(): { study?: { dataset?: { kind: string } } } } } };
+		const kind = pare.store.getState().study?.dataset?.kind;
+		return kind !== undefined && kind !== 'synthetic';
+	});
 }
 
 /** Processor time of this browser's renderers so far: what a busy machine does not change. */

@@ -49,6 +49,8 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 	 */
 	const splitInputs = async (): Promise<void> => {
 		const { open } = context;
+		// A recipe asked for while examples are still being read learns from the same share as one asked for later.
+		while (open?.inputsPending && !open.closing.signal.aborted) await new Promise<void>((resolve) => services.later(resolve, 100));
 		const dataset = get().study?.dataset;
 		if (!open?.inputs || !dataset || dataset.kind === 'synthetic' || dataset.split) return;
 		const calibration = usualCalibration(dataset.n);

@@ -7,7 +7,7 @@ import type { CompressArgs } from '../../workers/protocol.ts';
 import type { Progress } from '../../workers/serve.ts';
 import type { Context, OpenStudy } from '../context.ts';
 import { referenceTarget } from './plan.ts';
-import { engineKey, engineSubject, filesOf } from './subject.ts';
+import { engineKey, engineSubject, filesOf, knownSubject } from './subject.ts';
 
 const weighAtOnceBytes = 300_000_000;
 const minute = 60_000;
@@ -106,7 +106,7 @@ export function createMaker(context: Context): Maker {
 		const target: Target = { backend: 'wasm', threads: learnThreads() };
 		// Made-up inputs are not split: there is nothing to be honest about, and few of them.
 		const calibration = dataset.split?.calibration ?? Array.from({ length: dataset.n }, (_, index) => index);
-		return { ...engineSubject(context, open, target), calibration };
+		return { ...knownSubject(context, open, target), calibration };
 	};
 
 	/** As many as the person measures with. */

@@ -25,6 +25,18 @@ export function engineSubject({ get }: Context, open: OpenStudy, target: Target)
 	};
 }
 
+/**
+ * As engineSubject, for workers that open the same inputs a second time: what was found about pictures is told, not found again by running the
+ * original under every convention.
+ */
+export function knownSubject(context: Context, open: OpenStudy, target: Target): EngineSubject {
+	const subject = engineSubject(context, open, target);
+	const picture = context.get().study?.dataset?.picture;
+	const { inputs } = subject;
+	if (!picture || inputs.kind !== 'files') return subject;
+	return { ...subject, inputs: { ...inputs, settings: { ...inputs.settings, preprocessing: picture } } };
+}
+
 /** The stored file of a variant. Throws with code `file-gone` where it is not there any more. */
 export async function filesOf({ get, storage, held }: Context, id: Hash | 'original', open: OpenStudy): Promise<MeasuredFile['files']> {
 	if (!open.model) throw new Error('The model is not here.');
