@@ -156,6 +156,13 @@ export async function run(model: Model, given: Options, whole: PassContext): Pro
 			gained = await restore(from + step * stepDb);
 			held = await holds(false);
 		}
+		if (!held && kept.length > 0) {
+			// Weights alone as codes: as small, and nothing but rounded weights is left to go wrong.
+			for (const pair of kept) removePair(pair);
+			kept = [];
+			await correctAll(0.95, 1);
+			held = await holds(false);
+		}
 		if (!held) {
 			const coded = treated.filter(({ node, weight }) => weight && !plainNodes.has(node)).map(({ node }) => node);
 			const setPlainNode = (node: Node, plain: boolean): void => writer.setPlainNode(node, plain);
@@ -165,9 +172,6 @@ export async function run(model: Model, given: Options, whole: PassContext): Pro
 				const upTo = Math.ceil(share * ranked.length);
 				for (const node of ranked.slice(done, upTo)) keepPlain(node);
 				done = upTo;
-				const useless = kept.filter((pair) => share === 1 || servesOnly(pair, treated, plainNodes));
-				for (const pair of useless) removePair(pair);
-				kept = kept.filter((pair) => !useless.includes(pair));
 				await correctAll(0.95, 1);
 				held = await holds(share === 1);
 				if (held) break;
@@ -181,13 +185,6 @@ export async function run(model: Model, given: Options, whole: PassContext): Pro
 	if (options.format === 'integer') notes.push(...(await toIntegerProducts(model, treated)));
 	const changed = treated.filter(({ trait }) => trait.treatment === 'weighted').length;
 	return { changed, eligible: plan.eligible, bytesTouched, unit, notes: [...notes, ...plan.notes] };
-}
-
-/** Whether all treated nodes that read or make a value are layers whose weights are plain again: its codes serve nothing. */
-function servesOnly({ entry }: WrittenPair, treated: readonly PlannedNode[], plain: ReadonlySet<Node>): boolean {
-	const producer = (entry.absorbs?.node.input(0) ?? entry.value).producer;
-	const touching = [...entry.readers.map(({ node }) => node), ...(producer && entry.forced ? [producer] : [])];
-	return touching.every((node) => plain.has(node) || !treated.some((planned) => planned.node === node));
 }
 
 /** Options that a format decides: integer products take uint8 inputs and add biases as floats. */
