@@ -39,7 +39,7 @@ export interface Labels {
 export type LabelKind = 'class' | 'classes' | 'values' | 'text';
 
 export const taskWords: Readonly<Record<TaskKind, string>> = {
-	classification: 'one class of several',
+	classification: 'several classes',
 	binary: 'yes or no',
 	'multi-label': 'any number of labels',
 	regression: 'numbers',
