@@ -152,7 +152,7 @@ async function inPage(model: string, data: readonly string[]): Promise<Study> {
 	for (const { title, id } of presets) await region.getByRole('checkbox', { name: title, exact: true }).setChecked(id === preset.id);
 	await region.getByRole('button', { name: /^Run( \d)? presets?$/ }).click();
 	const bar = page.getByRole('complementary', { name: 'Work in progress' });
-	await bar.waitFor();
+	await bar.waitFor({ timeout: 300_000 });
 	for (let quiet = 0; quiet < 6; ) {
 		await page.waitForTimeout(500);
 		quiet = (await bar.count()) === 0 ? quiet + 1 : 0;
