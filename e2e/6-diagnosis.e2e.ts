@@ -111,13 +111,17 @@ async function cancelAt(page: Page, what: RegExp, timeoutMs: number): Promise<nu
 		async () => what.test(((await bar.textContent({ timeout: 500 })) ?? '').replace(/\s+/g, ' ')),
 		timeoutMs,
 	);
-	const button = bar.getByRole('button', { name: 'Cancel', exact: true }).last();
-	await button.focus();
 	const began = Date.now();
-	await page.keyboard.press('Enter');
 	await until(
 		`${what} to end`,
-		async () => (await bar.count()) === 0 || !what.test((await bar.textContent({ timeout: 500 })) ?? ''),
+		async () => {
+			if ((await bar.count()) === 0) return true;
+			if (!what.test((await bar.textContent({ timeout: 500 })) ?? '')) return true;
+			// The bar may be drawn anew between focus and key.
+			await bar.getByRole('button', { name: 'Cancel', exact: true }).last().focus({ timeout: 500 });
+			await page.keyboard.press('Enter');
+			return false;
+		},
 		20_000,
 	);
 	return Date.now() - began;
