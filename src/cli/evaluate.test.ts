@@ -43,6 +43,29 @@ describe('pare evaluate', () => {
 		expect(text).toMatch(/top1\s+\d+\.\d %/);
 	});
 
+	it('judges a model as what it is told to be', async () => {
+		const { out } = await pareHere([
+			'evaluate',
+			model,
+			'--data',
+			data,
+			'--limit',
+			'40',
+			'--task',
+			'multi-label',
+			'--threshold',
+			'0.9',
+			'--json',
+		]);
+		const [entry] = JSON.parse(out) as [Entry & { task: unknown; labels: readonly unknown[] }];
+		expect(entry.task).toMatchObject({ kind: 'multi-label', chosen: { kind: 'multi-label', threshold: 0.9 } });
+		expect(Object.keys(entry.metrics)).toEqual(['auc', 'ap', 'precision', 'recall', 'f1']);
+		expect(entry.labels).toHaveLength(10);
+		expect(await pareHere(['evaluate', model, '--data', data, '--task', 'guessing'])).toMatchObject({ code: 2 });
+		expect(await pareHere(['evaluate', model, '--data', data, '--task', 'binary', '--threshold', '2'])).toMatchObject({ code: 2 });
+		expect(await pareHere(['evaluate', model, '--data', data, '--stop-early', 'soon'])).toMatchObject({ code: 2 });
+	});
+
 	it('says what is wrong: no data, no preprocessing in the file, data that does not fit', async () => {
 		expect(await pareHere(['evaluate', model])).toMatchObject({ code: 2, err: expect.stringContaining('--data') });
 		const wrong = join(folder, 'wrong.json');
