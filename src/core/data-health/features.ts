@@ -99,11 +99,24 @@ function penultimate(output: Value, irVersion: number): Value | undefined {
 	for (let steps = 0; value && steps < mostSteps; steps++) {
 		const node: Node | undefined = value.producer;
 		if (!node) return undefined;
-		if (layers.has(node.op) && constantOf(node.input(1), irVersion)) return node.input(0) ?? undefined;
+		if (layers.has(node.op) && isStored(node.input(1), irVersion)) return node.input(0) ?? undefined;
 		// Along the input that is computed; of several the first.
-		value = node.inputs.find((input) => input && !constantOf(input, irVersion)) ?? null;
+		value = node.inputs.find((input) => input && !isStored(input, irVersion)) ?? null;
 	}
 	return undefined;
+}
+
+/** A stored tensor, or what is made of stored ones on the way: another shape, codes that become numbers. */
+function isStored(value: Value | null, irVersion: number, depth = 0): boolean {
+	if (!value) return true;
+	if (constantOf(value, irVersion)) return true;
+	const { producer } = value;
+	return (
+		producer !== undefined &&
+		depth < 6 &&
+		producer.inputs.length > 0 &&
+		producer.inputs.every((input) => isStored(input, irVersion, depth + 1))
+	);
 }
 
 /** [1, C, …] becomes C means; [1, T, D] becomes D means; [1, D] stays. */

@@ -22,7 +22,7 @@ export interface Mislabelled {
 
 export interface Outlier {
 	readonly index: number;
-	/** Distance to its neighbours over what is usual in the set. */
+	/** How far it is from what is usual in the set, in deviations. */
 	readonly score: number;
 }
 
@@ -64,6 +64,9 @@ export function signature(data: ArrayLike<number>, dims: readonly number[]): Flo
 
 /** Correlation of small pictures from which on two are the same picture. */
 const samePicture = 0.985;
+/** The same, where the model sees them differently. */
+const surelySame = 0.995;
+const likeFeatures = 0.8;
 /** Cosine of features from which on two examples without pictures are the same. */
 const sameFeatures = 0.9999;
 
@@ -92,7 +95,7 @@ export function duplicates(
 			let likeness: number;
 			if (a && b) {
 				likeness = dot(a, 0, b, 0, a.length);
-				if (likeness < samePicture || (unit && cosineOf(unit, i, j) < 0.8)) continue;
+				if (likeness < (unit && cosineOf(unit, i, j) < likeFeatures ? surelySame : samePicture)) continue;
 			} else {
 				if (a || b || !unit) continue;
 				likeness = cosineOf(unit, i, j);
@@ -113,8 +116,8 @@ const beyond = 5;
 const shareOfLabel = 0.03;
 
 /**
- * Examples whose label the model contradicts with confidence, surest first: the label is not among its first five (or half the classes,
- * where there are fewer than ten), has a small share of the probability of what it says instead, and that is at least as sure as the class is on the examples that
+ * Examples whose label the model contradicts with confidence, surest first: the label is not among its first five (with fewer than
+ * fifty classes: not its first), has a small share of the probability of what it says instead, and that is at least as sure as the class is on the examples that
  * carry its label (confident learning: Northcutt, Jiang, Chuang 2021), where there are such.
  */
 export function mislabelled(outputs: Rows, labels: readonly (number | undefined)[]): Mislabelled[] {
@@ -128,7 +131,7 @@ export function mislabelled(outputs: Rows, labels: readonly (number | undefined)
 		entry.n += 1;
 		sums.set(label, entry);
 	}
-	const depth = width < 2 * beyond ? Math.max(1, Math.floor(width / 4)) : beyond;
+	const depth = width < 10 * beyond ? 1 : beyond;
 	const found: Mislabelled[] = [];
 	for (const [index, label] of labels.entries()) {
 		const row = probabilities[index];
@@ -149,38 +152,67 @@ export function mislabelled(outputs: Rows, labels: readonly (number | undefined)
 	return found.sort((a, b) => b.confidence - b.labelConfidence - (a.confidence - a.labelConfidence) || a.index - b.index);
 }
 
-const neighbours = 5;
+/** With fewer examples nothing is usual. */
+const fewest = 20;
 /** Deviations above what is usual, in units of the scaled median absolute deviation. */
 const farOut = 3.5;
 
-/** Examples whose nearest neighbours in feature space are unusually far, farthest first. Copies of an example are no neighbours. O(n² d). */
-export function outliers(features: Rows): Outlier[] {
-	const all = standardized(features);
-	const { n } = all;
-	if (n < 4 * neighbours) return [];
-	const logs = Array.from({ length: n }, (_, i) => {
-		const near: number[] = [];
-		for (let j = 0; j < n; j++) {
-			if (i === j) continue;
-			const d = distance(all, i, j);
-			if (d < 1e-8) continue;
-			if (near.length < neighbours) {
-				near.push(d);
-				near.sort((a, b) => a - b);
-			} else if (d < (near[neighbours - 1] as number)) {
-				near[neighbours - 1] = d;
-				near.sort((a, b) => a - b);
-			}
-		}
-		const mean = near.reduce((sum, d) => sum + Math.sqrt(d), 0) / Math.max(1, near.length);
-		return Math.log(Math.max(mean, 1e-12));
-	});
-	const middle = medianOf(logs);
-	const deviation = 1.4826 * medianOf(logs.map((x) => Math.abs(x - middle)));
-	if (!(deviation > 0)) return [];
-	return logs
-		.flatMap((x, index) => ((x - middle) / deviation > farOut ? [{ index, score: Math.exp(x - middle) }] : []))
+/**
+ * Examples that are unlike the others, strangest first: the k-th neighbour in feature space is unusually far, by place (Ramaswamy and others
+ * 2000) or by direction (Sun and others, ICML 2022), or the features are unusually short or long, as models make them of strange inputs,
+ * or with `outputs` of a classifier its free energy is high (Liu and others, NeurIPS 2020).
+ * k is the root of n, so that a few strange examples that are alike do not hide each other. O(n² d).
+ */
+export function outliers(features: Rows, outputs?: Rows): Outlier[] {
+	const { n } = features;
+	if (n < fewest) return [];
+	const lengths = Array.from({ length: n }, (_, i) => Math.log(Math.max(lengthOf(features, i), 1e-12)));
+	const middle = medianOf(lengths);
+	const signs = [
+		neighbourDistances(standardized(features)),
+		neighbourDistances(unitRows(features)),
+		lengths.map((length) => Math.abs(length - middle)),
+		...(outputs && outputs.width > 1 ? [energies(outputs)] : []),
+	].map(deviations);
+	return Array.from({ length: n }, (_, index) => ({ index, score: Math.max(...signs.map((sign) => sign[index] as number)) }))
+		.filter(({ score }) => score > farOut)
 		.sort((a, b) => b.score - a.score || a.index - b.index);
+}
+
+/** Minus the logarithm of the sum of exponentials of a row: high where no class stands out. Of probabilities: how unsure they are. */
+function energies({ n, width, data }: Rows): number[] {
+	return Array.from({ length: n }, (_, i) => {
+		const row = data.subarray(i * width, (i + 1) * width);
+		const most = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+		const sum = row.reduce((a, b) => a + b, 0);
+		if (Math.abs(sum - 1) < 2e-3) return -Math.log(Math.max(most, 1e-12) / Math.max(1 - most, 1e-12));
+		return -(most + Math.log(row.reduce((a, b) => a + Math.exp(b - most), 0)));
+	});
+}
+
+/** Logarithm of the distance to the k-th neighbour. */
+function neighbourDistances(rows: Rows): number[] {
+	const { n } = rows;
+	const k = Math.ceil(Math.sqrt(n));
+	return Array.from({ length: n }, (_, i) => {
+		const near: number[] = [];
+		for (let j = 0; j < n; j++) if (j !== i) near.push(distance(rows, i, j));
+		near.sort((a, b) => a - b);
+		return Math.log(Math.max(Math.sqrt(near[k - 1] as number), 1e-12));
+	});
+}
+
+/** How many deviations each value lies above the middle one. */
+function deviations(values: readonly number[]): number[] {
+	const middle = medianOf(values);
+	const deviation = 1.4826 * medianOf(values.map((x) => Math.abs(x - middle)));
+	return values.map((x) => (deviation > 0 ? (x - middle) / deviation : 0));
+}
+
+function lengthOf({ width, data }: Rows, i: number): number {
+	let squares = 0;
+	for (let j = 0; j < width; j++) squares += (data[i * width + j] as number) ** 2;
+	return Math.sqrt(squares);
 }
 
 function medianOf(values: readonly number[]): number {
