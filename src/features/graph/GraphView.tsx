@@ -456,7 +456,7 @@ function overlaysOf(figures: readonly NodeFigures[]): Overlay[] {
 			.map(
 				({ kind, method, values }, i): Overlay => ({
 					id: `${kind} ${i}`,
-					title: figureTitles[kind],
+					title: titleOf({ kind, method }, figures),
 					method,
 					largestFirst: worstIsLargest(kind),
 					valueOf: ({ key }) => (key === undefined ? undefined : values.get(key)),
@@ -465,6 +465,12 @@ function overlaysOf(figures: readonly NodeFigures[]): Overlay[] {
 			),
 		{ id: 'none', title: 'nothing', method: '', largestFirst: true, valueOf: () => undefined, text: () => '' },
 	];
+}
+
+/** Several figures of one kind are told apart by what was measured. */
+function titleOf({ kind, method }: Pick<NodeFigures, 'kind' | 'method'>, all: readonly NodeFigures[]): string {
+	const alone = all.filter((other) => other.kind === kind).length === 1;
+	return alone ? figureTitles[kind] : `${figureTitles[kind]}: ${method.split(/[,;(]/)[0]?.trim() ?? ''}`;
 }
 
 function factsOf(node: DrawnNode, overlays: readonly Overlay[]): { title: string; text: string }[] {
