@@ -1,10 +1,18 @@
 import { writeFile } from 'node:fs/promises';
+import { modelFeatures, type Rows } from '../core/data-health/features.ts';
+import type { Model } from '../core/ir/model.ts';
 import type { CalibrationSet } from '../core/pass/calibration.ts';
 import type { Note, PassReport } from '../core/pass/pass.ts';
 import { foundRecipe, recipeNeeds, runRecipe } from '../core/pass/pipeline.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import { resolveRecipe } from '../core/pass/resolve.ts';
-import { calibrationSet, learnAndJudge } from '../data/calibration.ts';
+import {
+	type CalibrationChoice,
+	type ChosenCalibration,
+	calibrationChoices,
+	chooseCalibration,
+	learnAndJudge,
+} from '../data/calibration.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { DataError } from '../data/errors.ts';
 import { engineCompute } from '../engine/compute.ts';
@@ -44,6 +52,7 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 		output: { type: 'string', short: 'o' },
 		calibration: { type: 'string', multiple: true },
 		'calibration-limit': { type: 'string' },
+		'calibration-choice': { type: 'string' },
 		data: { type: 'string', multiple: true },
 		'limit-drop': { type: 'string' },
 		budget: { type: 'string' },
@@ -57,7 +66,11 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 		['-o, --output OUT', 'the .onnx file to write; weights over 2 GB go to weights.data beside it'],
 		['--data FILE', 'inputs to measure on: .npz, .npy, IDX, pictures, a zip or folder of them; may be repeated'],
 		['--calibration FILE', 'inputs to learn from (ranges, rounding, refit): as --data; without it, a quarter of --data, at most 100'],
-		['--calibration-limit N', `at most this many of them, spread over all; default ${calibrationExamples}`],
+		['--calibration-limit N', `at most this many of them; default ${calibrationExamples}`],
+		[
+			'--calibration-choice HOW',
+			`which of them: ${calibrationChoices.join(', ')}; the last two by the features that the model makes of them. default spread`,
+		],
 		['--limit-drop POINTS', 'most accuracy that may be lost, in points, for recipes that search'],
 		[
 			'--budget METRIC=CHANGE',
@@ -110,6 +123,7 @@ export async function compressFile(context: CommandContext, file: ModelFile, ask
 	let engine: Engine | undefined;
 	let inputs: Dataset | undefined;
 	let calibration: CalibrationSet | undefined;
+	let choice: ChosenCalibration | undefined;
 	let recipe = asked;
 	let resolved: readonly Note[] = [];
 	if ((data.length > 0 || needs.size > 0) && file.byteLength > runnableBytes) {
@@ -130,7 +144,14 @@ export async function compressFile(context: CommandContext, file: ModelFile, ask
 	if (learns && engine) {
 		if (calibrationFiles.length > 0) {
 			const examples = await openInputs({ engine, model: file.model, bytes: original, data: calibrationFiles, signal, terminal });
-			calibration = calibrationSet(examples, args.count('calibration-limit', 1) ?? calibrationExamples);
+			const chosen = await chooseCalibration(
+				examples,
+				args.count('calibration-limit', 1) ?? calibrationExamples,
+				choiceFrom(args.text('calibration-choice')),
+				featuresOf(file.model, engine, context),
+			);
+			({ calibration } = chosen);
+			choice = chosen;
 		} else if (inputs) {
 			const limit = args.count('calibration-limit', 1);
 			({ calibration } = await learnAndJudge(inputs, { ...(limit !== undefined && { calibration: limit }), signal }));
@@ -161,13 +182,27 @@ export async function compressFile(context: CommandContext, file: ModelFile, ask
 		if (recipeOut !== undefined) await writeFile(recipeOut, `${JSON.stringify(recipe, undefined, '\t')}\n`);
 		const untried = trial ? undefined : run ? 'too-large' : 'no-run';
 		return {
-			document: documentOf({ file, out, recipe, resolved, calibration, report, written, trial, untried }),
-			text: textOf({ file, out, recipe, resolved, calibration, report, written, trial, untried }),
+			document: documentOf({ file, out, recipe, resolved, calibration, choice, report, written, trial, untried }),
+			text: textOf({ file, out, recipe, resolved, calibration, choice, report, written, trial, untried }),
 		};
 	} finally {
 		await written?.discard();
 		if (fresh !== file) await fresh.close();
 	}
+}
+
+function choiceFrom(text: string | undefined): CalibrationChoice {
+	if (text === undefined) return 'spread';
+	const known = calibrationChoices.find((choice) => choice === text);
+	if (!known) throw new UsageError(`--calibration-choice takes ${calibrationChoices.join(', ')}, not "${text}".`);
+	return known;
+}
+
+function featuresOf(model: Model, engine: Engine, { signal, terminal }: CommandContext): (all: CalibrationSet) => Promise<Rows> {
+	return async (examples) => {
+		const onProgress = (fraction: number): void => terminal.progress(fraction, 'Looking at the sample inputs');
+		return (await modelFeatures(model, { compute: engineCompute(engine), examples, signal, onProgress })).features;
+	};
 }
 
 interface TryOptions {
@@ -218,13 +253,15 @@ interface Finished {
 	readonly recipe: Recipe;
 	readonly resolved: readonly Note[];
 	readonly calibration: CalibrationSet | undefined;
+	/** How the calibration was chosen out of more. */
+	readonly choice: ChosenCalibration | undefined;
 	readonly report: readonly PassReport[];
 	readonly written: WrittenVariant;
 	readonly trial: TrialRun | undefined;
 	readonly untried: 'no-run' | 'too-large' | undefined;
 }
 
-function documentOf({ file, out, recipe, resolved, calibration, report, written, trial, untried }: Finished): unknown {
+function documentOf({ file, out, recipe, resolved, calibration, choice, report, written, trial, untried }: Finished): unknown {
 	return {
 		model: { path: file.path, bytes: file.byteLength },
 		output: {
@@ -237,14 +274,21 @@ function documentOf({ file, out, recipe, resolved, calibration, report, written,
 		bytesAfter: written.byteLength,
 		recipe,
 		resolved,
-		...(calibration && { calibration: { n: calibration.n, hash: calibration.hash, synthetic: calibration.synthetic } }),
+		...(calibration && {
+			calibration: {
+				n: calibration.n,
+				hash: calibration.hash,
+				synthetic: calibration.synthetic,
+				...(choice && { indices: choice.indices, ...(choice.coverage && { coverage: choice.coverage }) }),
+			},
+		}),
 		passes: report,
 		run: trial ?? null,
 		...(untried && { untried }),
 	};
 }
 
-function textOf({ file, out, resolved, calibration, report, written, trial, untried }: Finished): string {
+function textOf({ file, out, resolved, calibration, choice, report, written, trial, untried }: Finished): string {
 	const times = file.byteLength / written.byteLength;
 	const size = times >= 1 ? `${times.toFixed(2)} times smaller` : `${(1 / times).toFixed(2)} times larger`;
 	const lines: string[] = [];
@@ -256,7 +300,10 @@ function textOf({ file, out, resolved, calibration, report, written, trial, untr
 	const steps = report.flatMap(({ found }) => found ?? []);
 	if (steps.length > 0)
 		lines.push(`Found: ${steps.map(({ pass }) => pass).join(', ')}; the recipe is in the JSON, or in a file with --write-recipe.`);
-	if (calibration) lines.push(`Learnt from ${calibration.n} sample inputs.`);
+	if (calibration) {
+		const far = choice?.coverage && `; no other is farther than ${choice.coverage.most.toFixed(2)} from them in the model's own features`;
+		lines.push(`Learnt from ${calibration.n} sample inputs${far ?? ''}.`);
+	}
 	if (resolved.length > 0) lines.push('Found on the inputs:', ...groupedNotes(resolved).map((line) => `  ${line}`));
 	lines.push(
 		`${bytesText(file.byteLength)} -> ${bytesText(written.byteLength)} (${file.byteLength} -> ${written.byteLength} bytes, ${size})`,
