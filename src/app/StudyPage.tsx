@@ -24,6 +24,8 @@ const Why = memo(WhyCard);
 const DiagnosisView = lazy(async () => ({ default: (await import('../features/diagnosis/DiagnosisView.tsx')).DiagnosisView }));
 const GraphView = lazy(() => import('../features/graph/GraphView.tsx'));
 
+const SamplesView = lazy(() => import('../features/samples/SamplesView.tsx'));
+
 type Tab = 'chart' | 'variants' | 'recipe' | 'model';
 
 export interface StudyPageProps {
@@ -104,7 +106,13 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 				onLayers={() => actions.setView('layers')}
 				{...(state.own && { onGraph: () => actions.setView('graph') })}
 			/>
-			<DataCard dataset={study.dataset ?? state.dataset} outputs={classOutputs(study)} readOnly={readOnly} onAdd={onPick} />
+			<DataCard
+				{...(state.own && { onLook: () => actions.setView('samples') })}
+				dataset={study.dataset ?? state.dataset}
+				outputs={classOutputs(study)}
+				readOnly={readOnly}
+				onAdd={onPick}
+			/>
 			<MeasuredOn study={study} />
 		</>
 	);
@@ -170,6 +178,22 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 					onChange={actions.pin}
 					onClose={() => actions.setView('studio')}
 				/>
+			</main>
+		);
+	}
+	if (state.view === 'samples' && state.own) {
+		return (
+			<main className="full-view">
+				{heading}
+				<Suspense fallback={<p className="muted">Loading the examples…</p>}>
+					<SamplesView
+						study={study}
+						selected={selected}
+						readOnly={readOnly}
+						onSelect={actions.select}
+						onClose={() => actions.setView('studio')}
+					/>
+				</Suspense>
 			</main>
 		);
 	}

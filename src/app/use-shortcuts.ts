@@ -10,6 +10,8 @@ export function useShortcuts(commands: () => readonly Command[], active: boolean
 			if (event.defaultPrevented || event.altKey) return;
 			const mod = event.ctrlKey || event.metaKey;
 			if (!mod && isTyping(event.target)) return;
+			// A dialog of a view closes on Escape by itself, and keeps other keys to itself.
+			if (!mod && document.querySelector('dialog[open]')) return;
 			const pressed = pressedKeys(event, mod);
 			const command = current.current.commands().find((entry) => entry.enabled && entry.keys?.toLowerCase() === pressed);
 			if (!command || (!current.current.active && !mod)) return;

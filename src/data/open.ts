@@ -12,6 +12,7 @@ import { DataError } from './errors.ts';
 import { fitPacked } from './fit.ts';
 import { byName, datasetHash } from './hash.ts';
 import { labelsOfEntries } from './labels-of-entries.ts';
+import { withoutExamples } from './leave-out.ts';
 import type { StoredArray } from './npy.ts';
 import type { DecodePicture, FitPicture } from './picture.ts';
 import { type FittedPicture, type PictureEntry, type PictureExamples, pictureExamples } from './pictures.ts';
@@ -70,7 +71,9 @@ export async function openDataset(files: readonly DataFile[], target: DataTarget
 	const name = sorted.length === 1 ? baseName((sorted[0] as DataFile).name) : `${sorted.length} files`;
 	const settings: DataSettings = { ...options.settings, ...(options.preprocessing && { preprocessing: options.preprocessing }) };
 	const found = await collect(sorted, options.signal);
-	const opened = await open(found, target, name, { ...options, settings });
+	const all = await open(found, target, name, { ...options, settings });
+	const complete = { ...all, exampleFacts: all.exampleFacts ?? exampleFactsOf(all.n, all.example) };
+	const opened = await withoutExamples(complete, settings.leftOut, name, options.signal);
 	const { kind, labelKind, classes, mapping, picture, description, n, evidence, example, preview, batchAxes, classNames } = opened;
 	return {
 		n,
@@ -79,17 +82,23 @@ export async function openDataset(files: readonly DataFile[], target: DataTarget
 		...(preview && { preview }),
 		...(batchAxes && { batchAxes }),
 		...(classNames && { classNames }),
-		exampleFacts: opened.exampleFacts ?? exampleFactsOf(n, example),
+		exampleFacts: opened.exampleFacts,
 		facts: {
 			hash: await datasetHash(
 				sorted,
-				{ treatment: opened.treatment ?? description, n, ...(mapping && { classes: mapping.classes }) },
+				{
+					treatment: opened.treatment ?? description,
+					n,
+					...(mapping && { classes: mapping.classes }),
+					...(n < all.n && { leftOut: [...(settings.leftOut ?? [])].sort() }),
+				},
 				options.signal,
 			),
 			name,
 			kind: options.sample ? 'sample' : kind,
 			n,
-			...(opened.available > n && { available: opened.available }),
+			...(opened.available > all.n && { available: opened.available }),
+			...(all.n > n && { leftOutCount: all.n - n }),
 			labelled: labelKind !== undefined,
 			...(labelKind && { labelKind }),
 			...(classes !== undefined && { classes }),

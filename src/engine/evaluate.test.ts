@@ -202,7 +202,9 @@ describe('evaluate', () => {
 		);
 		expect((await compare(original, original.slice(0, 50))).evaluation.failure?.code).toBe('load');
 		const renamed = await linearClassifier({ softmax: true });
-		expect((await compare(original, renamed)).evaluation.failure?.message).toBe('None of its outputs is an output of the original: there is nothing to compare.');
+		expect((await compare(original, renamed)).evaluation.failure?.message).toBe(
+			'None of its outputs is an output of the original: there is nothing to compare.',
+		);
 	});
 
 	it('stops when asked to, and leaves no session open', async () => {

@@ -11,6 +11,7 @@ import { initialState } from './initial.ts';
 import { interfaceActions } from './interface-actions.ts';
 import { createOpening } from './open.ts';
 import { createRunning } from './running.ts';
+import { createSamples } from './samples.ts';
 import type { Services } from './services.ts';
 import { availableTargets, loadSettings } from './settings.ts';
 import { createSharing } from './share.ts';
@@ -73,6 +74,7 @@ export function createStore(services: Services): AppStore {
 			openSample: opening.openSample,
 			...createData(context),
 			...createGraphs(context),
+			...createSamples(context),
 			...createRunning(context, registry),
 			...createSharing(context, sharedBuilders),
 		};

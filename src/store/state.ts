@@ -8,9 +8,10 @@ import type { GraphDrawing } from '../core/view/drawing.ts';
 import type { LayoutRequest, LayoutResult } from '../core/view/layers.ts';
 import type { TensorFacts } from '../core/view/tensor-facts.ts';
 import type { CulpritReport, ErrorReport, LatencyReport, SensitivityReport } from '../engine/diagnose/report.ts';
-import type { InputPreview } from '../workers/engine-protocol.ts';
+import type { DataHealth, InputPreview, SampleAnswers } from '../workers/engine-protocol.ts';
+import type { Progress } from '../workers/serve.ts';
 
-export type { InputPreview } from '../workers/engine-protocol.ts';
+export type { DataHealth, InputPreview, SampleAnswers } from '../workers/engine-protocol.ts';
 
 /** One piece of work in the queue: a variant being made, measured, or a model being opened. */
 export interface Job {
@@ -151,6 +152,10 @@ export interface Actions {
 	/** Some inputs as the model sees them, or as it would under another preprocessing. Empty where they are no pictures. */
 	previewInputs(indices: readonly number[], as?: Preprocessing): Promise<readonly InputPreview[]>;
 
+	/** What the original and a variant say to each example that results are judged on. */
+	sampleAnswers(id: Hash | 'original', signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<SampleAnswers>;
+	/** Copies, labels that look wrong, strange examples. */
+	dataHealth(signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<DataHealth>;
 	/** A graph of a model to be shown; '' is the main graph. */
 	drawGraph(id: Hash | 'original', scope: string, signal: AbortSignal): Promise<GraphDrawing>;
 	/** Two graphs in one, with what differs. */

@@ -8,6 +8,7 @@ import type { Graphs } from './graph.ts';
 import type { InterfaceActions } from './interface-actions.ts';
 import type { Opening } from './open.ts';
 import type { Running } from './running.ts';
+import type { Samples } from './samples.ts';
 import type { Sharing } from './share.ts';
 import type { Actions } from './state.ts';
 import type { Studies } from './studies.ts';
@@ -15,7 +16,7 @@ import type { Runner } from './work/runner.ts';
 
 type WorkActions = Omit<
 	Actions,
-	keyof Opening | keyof Running | keyof Data | keyof Graphs | keyof Sharing | keyof InterfaceActions | keyof Diagnosing
+	keyof Opening | keyof Running | keyof Data | keyof Graphs | keyof Samples | keyof Sharing | keyof InterfaceActions | keyof Diagnosing
 >;
 
 /** Actions around studies, links and the queue. */

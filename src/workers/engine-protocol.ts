@@ -1,3 +1,4 @@
+import type { Duplicate, Mislabelled, Outlier } from '../core/data-health/health.ts';
 import type { Note } from '../core/pass/pass.ts';
 import type { PortChange } from '../core/pass/ports.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
@@ -5,6 +6,7 @@ import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts
 import type { DatasetFacts, Evaluation, Hash, Run, Target } from '../core/study/study.ts';
 import type { Outputs } from '../engine/outputs.ts';
 import type { Feeds } from '../engine/port.ts';
+import type { Sample } from '../engine/sample-answers.ts';
 import type { ModelFiles, NamedBlob } from './protocol.ts';
 
 /** Inputs that models are run on. */
@@ -28,6 +30,24 @@ export interface InputPreview {
 	/** Of the numbers that the model is fed. */
 	readonly least: number;
 	readonly most: number;
+}
+
+/** Answers to examples, and where these stand in the whole set: `places[position]` is an index for `previews`. */
+export interface SampleAnswers {
+	readonly samples: readonly Sample[];
+	readonly places: readonly number[];
+	readonly classNames?: readonly string[];
+}
+
+/** What looks wrong with a set. Indices are of the whole set; the hashes name examples for DataSettings.leftOut. */
+export interface DataHealth {
+	readonly examples: readonly { readonly name: string; readonly contentHash: string; readonly label?: number }[];
+	readonly duplicates: readonly Duplicate[];
+	readonly mislabelled: readonly Mislabelled[];
+	readonly outliers: readonly Outlier[];
+	readonly classNames?: readonly string[];
+	/** The value that the features are of. */
+	readonly featuresOf: string;
 }
 
 /** What every call to the engine says: which model is the original, on what inputs, at most how many of them. */
@@ -74,6 +94,10 @@ export interface EngineMethods {
 	resolve(args: EngineSubject & { readonly recipe: Recipe }): { readonly recipe: Recipe; readonly notes: readonly Note[] };
 	/** Some inputs as pictures, resized and cut, with what becomes of them; with `as`, as that preprocessing would make them. */
 	previews(args: EngineSubject & { readonly indices: readonly number[]; readonly as?: Preprocessing }): readonly InputPreview[];
+	/** Answers of the original and a variant to each example that results are judged on. */
+	samples(args: EngineSubject & { readonly variant: MeasuredFile; readonly dataset: DatasetFacts; readonly study?: string }): SampleAnswers;
+	/** Copies, labels that look wrong, and strange examples, by the original's own features. Runs it on all examples. */
+	health(args: EngineSubject): DataHealth;
 	/** Inputs of the first example: what is timed, on every target the same. */
 	feeds(args: EngineSubject): Feeds;
 	/**

@@ -10,12 +10,14 @@ import type { OutputLog } from '../engine/output-log.ts';
 import { numbersOf, type Outputs, outputBytes } from '../engine/outputs.ts';
 import type { Engine, TensorData } from '../engine/port.ts';
 import { engineProbe } from '../engine/probe.ts';
+import { sampleAnswers } from '../engine/sample-answers.ts';
 import { passes } from '../passes/registry.ts';
 import { answersFolder, dropAnswers } from '../platform/artifacts.ts';
 import { hasOpfs, opfsRoot } from '../platform/opfs.ts';
 import { answerLog } from './answer-log.ts';
 import type { EngineMethods, InputPreview, MeasuredFile } from './engine-protocol.ts';
 import { datasetOf, engineOf, forgetInputs, halvesOf, inputsKey, judgedOf, modelBytes } from './inputs.ts';
+import { dataHealth } from './samples.ts';
 import { type Call, serve } from './serve.ts';
 import { openModel, totalBytes } from './sources.ts';
 
@@ -169,6 +171,23 @@ async function previews(args: Args<'previews'>, call: Call): Result<'previews'> 
 	return shown;
 }
 
+async function samples(args: Args<'samples'>, call: Call): Result<'samples'> {
+	const engine = await engineOf(args);
+	const examples = await judgedOf(args, call);
+	const original = await referenceOf(args, examples, call);
+	const { variant } = args;
+	const found = await sampleAnswers({
+		engine,
+		reference: original,
+		examples,
+		variant: variant.id === 'original' ? undefined : { model: () => modelBytes(variant.files), ports: variant.ports },
+		onProgress: (fraction) => call.progress(fraction, 'Asking the variant'),
+	});
+	const { n, classNames } = await datasetOf(args, call);
+	const places = args.split ? (await halvesOf(args, call)).split.evaluation : Array.from({ length: n }, (_, index) => index);
+	return { samples: found, places, ...(classNames && { classNames }) };
+}
+
 function rangeOf(tensor: TensorData): { least: number; most: number } {
 	let least = Number.POSITIVE_INFINITY;
 	let most = Number.NEGATIVE_INFINITY;
@@ -185,6 +204,9 @@ serve({
 	resolve,
 	benchmark,
 	previews,
+	samples,
+	health: async (args: Args<'health'>, call: Call): Result<'health'> =>
+		dataHealth(await datasetOf(args, call), args.original, await engineOf(args), call),
 	reference: async (args: Args<'reference'>, call: Call): Result<'reference'> =>
 		(await referenceFor(await engineOf(args), args.variant, await judgedOf(args, call))) ?? null,
 	feeds: async (args: Args<'feeds'>, call: Call): Result<'feeds'> => (await (await judgedOf(args, call)).example(0)).feeds,

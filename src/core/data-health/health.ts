@@ -29,8 +29,8 @@ export interface Outlier {
 const side = 12;
 
 /**
- * A small grey picture of an input [1, C, H, W] or [1, H, W, C], centred and scaled to length 1: two pictures that differ in compression or
- * size alone have nearly the same. undefined for other inputs and for pictures of one colour.
+ * A small picture of an input [1, C, H, W] or [1, H, W, C], each channel centred, all scaled to length 1 together: two pictures that differ
+ * in compression or size alone have nearly the same. undefined for other inputs and for pictures without any structure.
  */
 export function signature(data: ArrayLike<number>, dims: readonly number[]): Float32Array | undefined {
 	if (dims.length !== 4) return undefined;
@@ -38,28 +38,35 @@ export function signature(data: ArrayLike<number>, dims: readonly number[]): Flo
 	const nchw = second <= 4;
 	const [channels, height, width] = nchw ? [second, third, fourth] : [fourth, second, third];
 	if (channels > 4 || height < side || width < side) return undefined;
-	const small = new Float64Array(side * side);
-	const weight = new Float64Array(side * side);
+	const cells = side * side;
+	const small = new Float64Array(channels * cells);
+	const weight = new Float64Array(cells);
 	for (let y = 0; y < height; y++) {
 		const row = Math.floor((y * side) / height) * side;
 		for (let x = 0; x < width; x++) {
 			const cell = row + Math.floor((x * side) / width);
+			weight[cell] = (weight[cell] as number) + 1;
 			for (let c = 0; c < channels; c++) {
 				const at = nchw ? (c * height + y) * width + x : (y * width + x) * channels + c;
-				small[cell] = (small[cell] as number) + (data[at] as number);
+				small[c * cells + cell] = (small[c * cells + cell] as number) + (data[at] as number);
 			}
-			weight[cell] = (weight[cell] as number) + channels;
 		}
 	}
-	let mean = 0;
-	for (let i = 0; i < small.length; i++) {
-		small[i] = (small[i] as number) / (weight[i] as number);
-		mean += (small[i] as number) / small.length;
-	}
 	let squares = 0;
-	for (let i = 0; i < small.length; i++) squares += ((small[i] as number) - mean) ** 2;
+	for (let c = 0; c < channels; c++) {
+		const part = small.subarray(c * cells, (c + 1) * cells);
+		let mean = 0;
+		for (let i = 0; i < cells; i++) {
+			part[i] = (part[i] as number) / (weight[i] as number);
+			mean += (part[i] as number) / cells;
+		}
+		for (let i = 0; i < cells; i++) {
+			part[i] = (part[i] as number) - mean;
+			squares += (part[i] as number) ** 2;
+		}
+	}
 	if (!(squares > 1e-12)) return undefined;
-	return Float32Array.from(small, (x) => (x - mean) / Math.sqrt(squares));
+	return Float32Array.from(small, (x) => x / Math.sqrt(squares));
 }
 
 /** Correlation of small pictures from which on two are the same picture. */
@@ -112,8 +119,11 @@ export function duplicates(
 const leastSure = 0.3;
 /** The label is none of the first so many. */
 const beyond = 5;
-/** The label has less than this share of what the model says instead. */
+/** The label has less than this share of what the model says instead; of few classes each gets more by chance. */
 const shareOfLabel = 0.03;
+const shareOfFew = 0.1;
+/** With fewer classes than this there are few. */
+const manyClasses = 50;
 
 /**
  * Examples whose label the model contradicts with confidence, surest first: the label is not among its first five (with fewer than
@@ -131,7 +141,7 @@ export function mislabelled(outputs: Rows, labels: readonly (number | undefined)
 		entry.n += 1;
 		sums.set(label, entry);
 	}
-	const depth = width < 10 * beyond ? 1 : beyond;
+	const [depth, share] = width < manyClasses ? [1, shareOfFew] : [beyond, shareOfLabel];
 	const found: Mislabelled[] = [];
 	for (const [index, label] of labels.entries()) {
 		const row = probabilities[index];
@@ -146,7 +156,7 @@ export function mislabelled(outputs: Rows, labels: readonly (number | undefined)
 		const labelConfidence = row[label] as number;
 		const usual = sums.get(predicted);
 		const least = Math.min(leastSure, usual && usual.n >= 3 ? usual.sum / usual.n : leastSure);
-		if (predicted === label || before < depth || confidence < least || labelConfidence > shareOfLabel * confidence) continue;
+		if (predicted === label || before < depth || confidence < least || labelConfidence > share * confidence) continue;
 		found.push({ index, label, predicted, confidence, labelConfidence });
 	}
 	return found.sort((a, b) => b.confidence - b.labelConfidence - (a.confidence - a.labelConfidence) || a.index - b.index);

@@ -52,6 +52,8 @@ export interface DataSettings {
 	readonly soundState?: 'carried' | 'zero';
 	/** What the model is judged as. */
 	readonly task?: Task;
+	/** Content hashes of examples that are not used: copies, wrong labels, strange ones. */
+	readonly leftOut?: readonly string[];
 	/** Most examples; the studio has a usual number, the command line takes all. */
 	readonly limit?: number;
 }

@@ -257,6 +257,7 @@ const dataSettings = z.strictObject({
 	soundState: z.optional(z.enum(['carried', 'zero'])),
 	task: z.optional(z.strictObject(task)),
 	limit: z.optional(count),
+	leftOut: z.optional(list(hash, 100_000)),
 });
 const dataset = z.strictObject({
 	hash,
@@ -265,6 +266,7 @@ const dataset = z.strictObject({
 	n: count,
 	available: z.optional(count),
 	limit: z.optional(count),
+	leftOutCount: z.optional(count),
 	labelled: z.boolean(),
 	labelKind: z.optional(z.enum(['class', 'classes', 'values', 'text'])),
 	classes: z.optional(count),

@@ -252,6 +252,8 @@ export interface DatasetFacts {
 	readonly n: number;
 	/** Entries in the files, where fewer were asked for or can be used. */
 	readonly available?: number;
+	/** Examples that a person left out. */
+	readonly leftOutCount?: number;
 	/** Most examples that were asked for. */
 	readonly limit?: number;
 	readonly labelled: boolean;

@@ -12,6 +12,8 @@ export interface DataCardProps {
 	readonly outputs: number | undefined;
 	readonly readOnly: boolean;
 	readonly onAdd: () => void;
+	/** Shows single examples. */
+	readonly onLook?: () => void;
 }
 
 const mappingWords: Readonly<Record<ClassMapping['origin'], string>> = {
@@ -23,12 +25,17 @@ const mappingWords: Readonly<Record<ClassMapping['origin'], string>> = {
 };
 
 /** Which inputs the figures rest on. Synthetic ones are never called accuracy. */
-export function DataCard({ dataset, outputs, readOnly, onAdd }: DataCardProps) {
+export function DataCard({ dataset, outputs, readOnly, onAdd, onLook }: DataCardProps) {
 	const [open, setOpen] = useState(false);
 	return (
 		<section className="card" aria-labelledby="data-title">
 			<h2 id="data-title">Data</h2>
 			{dataset ? <DatasetSummary dataset={dataset} readOnly={readOnly} /> : <p className="muted">No inputs yet.</p>}
+			{onLook && dataset && dataset.kind !== 'synthetic' && (
+				<button type="button" className="quiet flush" onClick={onLook}>
+					Look at examples…
+				</button>
+			)}
 			{!readOnly && (
 				<>
 					{dataset && hasDataSettings(dataset) && (
