@@ -4,6 +4,7 @@ import { bench } from './bench.ts';
 import type { Command } from './command.ts';
 import { compare } from './compare.ts';
 import { compress } from './compress.ts';
+import { data } from './data.ts';
 import { diagnose } from './diagnose.ts';
 import { evaluate } from './evaluate.ts';
 import { type ExitCode, exitCode, failureFrom, UsageError } from './failure.ts';
@@ -13,7 +14,7 @@ import { passes, presets } from './listings.ts';
 import { optimize } from './optimize.ts';
 import type { Terminal } from './terminal.ts';
 
-const commands: readonly Command[] = [inspect, compress, optimize, evaluate, compare, diagnose, bench, passes, presets];
+const commands: readonly Command[] = [inspect, compress, optimize, evaluate, data, compare, diagnose, bench, passes, presets];
 
 const commonHelp: readonly (readonly [string, string])[] = [
 	['--json', 'one JSON document on stdout and nothing else there'],

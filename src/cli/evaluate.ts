@@ -1,8 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import type { Model } from '../core/ir/model.ts';
-import type { DataSettings } from '../core/study/data-settings.ts';
 import { changeText, isMeasurable, metricText } from '../core/study/metrics/metric-facts.ts';
-import { InvalidPreprocessing, parsePreprocessing } from '../core/study/preprocessing-schema.ts';
 import type { Evaluation, Hash } from '../core/study/study.ts';
 import { type Task, taskKinds } from '../core/study/task.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -11,11 +8,12 @@ import type { EarlyStop } from '../engine/early-stopping.ts';
 import { createReference, evaluate as evaluateVariant, type Reference } from '../engine/evaluate.ts';
 import { EngineError, type ModelBytes } from '../engine/port.ts';
 import type { Command, CommandContext } from './command.ts';
+import { settingsFrom } from './data-flags.ts';
 import { refuseHazards, runOptionHelp, runOptions, startEngine } from './engine.ts';
-import { exitCode, InputError, UsageError, WorkError } from './failure.ts';
+import { exitCode, UsageError, WorkError } from './failure.ts';
 import { hashModel } from './hash-file.ts';
 import { openInputs } from './inputs.ts';
-import { openModel, unreadable } from './model-file.ts';
+import { openModel } from './model-file.ts';
 import { modelBytes, runnableBytes } from './runtime-model.ts';
 import { bytesText, printable, table } from './text.ts';
 
@@ -132,30 +130,6 @@ Exit code 1 where a model could not be run.`,
 		return { document: done.map((entry) => documentOf(entry, engine.runtime)), text: textOf(done), exit };
 	},
 };
-
-async function settingsFrom(preprocess: string | undefined, soundState: string | undefined): Promise<DataSettings> {
-	if (soundState !== undefined && soundState !== 'carried' && soundState !== 'zero') {
-		throw new UsageError(`--sound-state takes "carried" or "zero", not "${soundState}".`);
-	}
-	const state = soundState === undefined ? {} : ({ soundState } as const);
-	if (preprocess === undefined || preprocess === 'auto') return state;
-	let text: string;
-	try {
-		text = await readFile(preprocess, 'utf8');
-	} catch (error) {
-		throw unreadable(preprocess, error);
-	}
-	try {
-		return { ...state, preprocessing: parsePreprocessing(JSON.parse(text)) };
-	} catch (error) {
-		const reason = error instanceof InvalidPreprocessing ? error.message : 'It is not JSON.';
-		throw new InputError(
-			`${preprocess}: ${reason}`,
-			'preprocessing',
-			'Take the field preprocessing.picture of a report of "pare evaluate --json".',
-		);
-	}
-}
 
 /** Throws UsageError. */
 function taskFrom(kind: string | undefined, output: string | undefined, threshold: string | undefined): Task | undefined {
