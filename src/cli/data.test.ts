@@ -16,7 +16,7 @@ interface Listed {
 	readonly contentHash: string;
 }
 interface Document {
-	readonly dataset: { readonly n: number };
+	readonly dataset: { readonly n: number; readonly hash: string };
 	readonly classes: readonly { readonly label: number; readonly count: number }[];
 	readonly skipped: { readonly count: number };
 	readonly health?: {
@@ -85,6 +85,24 @@ describe('pare data', () => {
 		expect(health?.featuresOf).not.toBe('');
 		const { out: text } = await pareHere(['data', model, '--data', planted, '--health']);
 		expect(text).toContain(`Copies: ${health?.duplicates.length}`);
+	});
+
+	it('leaves out examples by content: fewer, under another hash; what names no example of the set is said', async () => {
+		const { out } = await pareHere(['data', model, '--data', test, '--health', '--json']);
+		const before = JSON.parse(out) as Document;
+		const [first, second] = before.health?.outliers ?? [];
+		const list = join(folder, 'out.txt');
+		writeFileSync(list, `${first?.contentHash}\n${second?.contentHash}\n${'0'.repeat(64)}\n`);
+		const asked = ['data', model, '--data', test, '--leave-out', list];
+		const after = JSON.parse((await pareHere([...asked, '--json'])).out) as Document;
+		expect(after.dataset).toMatchObject({ n: 448, leftOutCount: 2 });
+		expect(after.dataset.hash).not.toBe(before.dataset.hash);
+		expect((await pareHere(asked)).out).toContain('2 examples left out, as asked for by 3 content hashes');
+		writeFileSync(list, JSON.stringify({ leftOut: [first?.contentHash] }));
+		const evaluated = await pareHere(['evaluate', model, '--data', test, '--leave-out', list, '--json']);
+		expect((JSON.parse(evaluated.out) as { n: number }[])[0]?.n).toBe(449);
+		writeFileSync(list, 'digits #3');
+		expect(await pareHere(asked)).toMatchObject({ code: 3, err: expect.stringContaining('not a content hash') });
 	});
 
 	it('says what is wrong with the command', async () => {

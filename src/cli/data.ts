@@ -4,7 +4,7 @@ import { chosenExamples } from '../data/calibration.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { engineCompute } from '../engine/compute.ts';
 import type { Command } from './command.ts';
-import { settingsFrom } from './data-flags.ts';
+import { leftOutText, settingsFrom } from './data-flags.ts';
 import { refuseHazards, runOptionHelp, runOptions, startEngine } from './engine.ts';
 import { UsageError, WorkError } from './failure.ts';
 import { openInputs } from './inputs.ts';
@@ -17,7 +17,7 @@ const shownLines = 20;
 
 export const data: Command = {
 	name: 'data',
-	usage: 'pare data MODEL --data FILE… [--health] [--preprocess FILE|auto] [--limit N]',
+	usage: 'pare data MODEL --data FILE… [--health] [--preprocess FILE|auto] [--leave-out FILE] [--limit N]',
 	summary: 'What examples are to a model: counts, classes, and what looks wrong with them.',
 	details: `--health runs the model on each example once and lists, by the features that it makes of them: copies (exact, encoded again or resized), labels
 that the model disagrees with and is sure of another, and examples unlike the others. What it lists is to be looked at: a model is sure of wrong answers too.
@@ -29,6 +29,7 @@ confidence, labelConfidence), outliers (score, in deviations from what is usual)
 		preprocess: { type: 'string' },
 		limit: { type: 'string' },
 		'sound-state': { type: 'string' },
+		'leave-out': { type: 'string' },
 		...runOptions,
 	},
 	optionHelp: [
@@ -37,6 +38,7 @@ confidence, labelConfidence), outliers (score, in deviations from what is usual)
 		['--preprocess FILE', 'JSON of preprocessing for pictures; "auto" (the default) finds it'],
 		['--limit N', 'at most N examples, spread evenly'],
 		['--sound-state HOW', '"carried" from frame to frame (the default), or "zero" in each'],
+		['--leave-out FILE', 'examples that are not used: content hashes of "pare data --health --json", a JSON list or one a line'],
 		...runOptionHelp,
 	],
 	run: async (context) => {
@@ -46,7 +48,7 @@ confidence, labelConfidence), outliers (score, in deviations from what is usual)
 		const files = args.texts('data');
 		if (files.length === 0) throw new UsageError('data needs examples.', 'Give them with --data.');
 		const limit = args.count('limit');
-		const settings = await settingsFrom(args.text('preprocess'), args.text('sound-state'));
+		const settings = await settingsFrom(args.text('preprocess'), args.text('sound-state'), args.text('leave-out'));
 		const file = await openModel(path, { whole: true, signal });
 		try {
 			if (file.byteLength > runnableBytes)
@@ -125,6 +127,8 @@ function textOf({ dataset, facts, health }: Seen): string {
 		const [fewest, most] = [counts.reduce((a, b) => Math.min(a, b)), counts.reduce((a, b) => Math.max(a, b))];
 		lines.push(`${classes.length} classes with ${fewest === most ? fewest : `${fewest} to ${most}`} examples each`);
 	}
+	const gone = leftOutText(dataset.facts.settings ?? {}, dataset.facts.leftOutCount);
+	if (gone) lines.push(gone);
 	const bad = skippedCount ?? skipped.length;
 	if (bad > 0) lines.push(`${bad} ${bad === 1 ? 'entry' : 'entries'} left out:`);
 	for (const entry of skipped.slice(0, shownLines)) lines.push(`  ${printable(entry.name)}: ${printable(entry.reason)}`);

@@ -8,7 +8,7 @@ import type { EarlyStop } from '../engine/early-stopping.ts';
 import { createReference, evaluate as evaluateVariant, type Reference } from '../engine/evaluate.ts';
 import { EngineError, type ModelBytes } from '../engine/port.ts';
 import type { Command, CommandContext } from './command.ts';
-import { settingsFrom } from './data-flags.ts';
+import { leftOutText, settingsFrom } from './data-flags.ts';
 import { refuseHazards, runOptionHelp, runOptions, startEngine } from './engine.ts';
 import { exitCode, UsageError, WorkError } from './failure.ts';
 import { hashModel } from './hash-file.ts';
@@ -54,6 +54,7 @@ Exit code 1 where a model could not be run.`,
 		preprocess: { type: 'string' },
 		limit: { type: 'string' },
 		'sound-state': { type: 'string' },
+		'leave-out': { type: 'string' },
 		task: { type: 'string' },
 		output: { type: 'string' },
 		threshold: { type: 'string' },
@@ -65,6 +66,7 @@ Exit code 1 where a model could not be run.`,
 		['--preprocess FILE', 'JSON of preprocessing for pictures; "auto" (the default) finds it'],
 		['--limit N', 'at most N examples, spread evenly'],
 		['--sound-state HOW', '"carried" from frame to frame (the default), or "zero" in each'],
+		['--leave-out FILE', 'examples that are not used: content hashes of "pare data --health --json", a JSON list or one a line'],
 		['--task KIND', `what the model is judged as: ${taskKinds.join(', ')}`],
 		['--output NAME', 'the output that is judged, with --task; default: found'],
 		['--threshold P', 'with --task binary or multi-label: a class applies from this probability on; default 0.5'],
@@ -78,7 +80,7 @@ Exit code 1 where a model could not be run.`,
 		const data = args.texts('data');
 		if (data.length === 0) throw new UsageError('evaluate needs examples.', 'Give them with --data.');
 		const limit = args.count('limit');
-		const settings = await settingsFrom(args.text('preprocess'), args.text('sound-state'));
+		const settings = await settingsFrom(args.text('preprocess'), args.text('sound-state'), args.text('leave-out'));
 		const task = taskFrom(args.text('task'), args.text('output'), args.text('threshold'));
 		const stopEarly = marginFrom(args.text('stop-early'));
 		const engine = await startEngine(context);
@@ -277,6 +279,8 @@ function textOf(done: readonly Evaluated[]): string {
 	for (const facts of new Set(done.map(({ dataset }) => dataset.facts))) {
 		if (facts.n === 0) continue;
 		notes.push(`${printable(facts.name)}: ${printable(facts.preprocessing)}`);
+		const gone = leftOutText(facts.settings ?? {}, facts.leftOutCount);
+		if (gone) notes.push(gone);
 		const count = facts.skippedCount ?? facts.skipped.length;
 		if (count > 0) notes.push(`${count} ${count === 1 ? 'entry' : 'entries'} left out:`);
 		for (const { name, reason } of facts.skipped.slice(0, 10)) notes.push(`  ${printable(name)}: ${printable(reason)}`);
