@@ -41,7 +41,7 @@ interface Style {
 	readonly grey: boolean;
 }
 const styles: Readonly<Record<string, Style>> = {
-	'mnist-8': { scale: 1, mean: 0, std: 1, grey: true },
+	'mnist-8': { scale: 1 / 255, mean: 0, std: 1, grey: true },
 	'efficientnet-lite0': { scale: 1, mean: 127, std: 128, grey: false },
 };
 
@@ -95,12 +95,16 @@ async function run(subject: Subject, name: string, seed: number): Promise<void> 
 			.digest('hex'),
 	);
 	const far = outliers(features, outputs);
-	const copies = duplicates(hashes, signatures, features);
+	const originalOf = (index: number): number => spots[2 * each + index - (examples.length - each)] as number;
+	// A planted copy counts as found where it is said to be a copy of its own original.
+	const copies = duplicates(hashes, signatures, features).map((copy) =>
+		planted.copies.has(copy.index) && copy.of !== originalOf(copy.index) ? { ...copy, index: -1 } : copy,
+	);
 	if (process.env.PARE_DETAILS) {
 		console.log(JSON.stringify([...planted.others].map((i) => [i % 3, far.find(({ index }) => index === i)?.score.toFixed(1)])));
 		for (const index of planted.copies) {
 			if (copies.some((copy) => copy.index === index)) continue;
-			const of = spots[2 * each + index - (examples.length - each)] as number;
+			const of = originalOf(index);
 			const [a, b] = [signatures[index], signatures[of]];
 			let likeness = 0;
 			if (a && b) for (let i = 0; i < a.length; i++) likeness += (a[i] as number) * (b[i] as number);

@@ -105,6 +105,31 @@ describe('health', () => {
 		]);
 	});
 
+	it('takes two pictures that are less alike for copies only where no third is nearly as close, and among enough', () => {
+		const unit = (angle: number, axis: number): Float32Array => {
+			const row = new Float32Array(40);
+			row[0] = Math.cos(angle);
+			row[axis] = Math.sin(angle);
+			return row;
+		};
+		// All at 60 degrees from each other or more, but for one pair with a correlation of 0.96.
+		const others = Array.from({ length: 24 }, (_, i) => unit(Math.PI / 3, i + 1));
+		const close = Float32Array.from(others[4] as Float32Array);
+		close[39] = Math.tan(Math.acos(0.96));
+		const length = Math.hypot(...close);
+		const list = [...others, close.map((x) => x / length)];
+		const hashes = list.map((_, i) => String(i));
+		expect(duplicates(hashes, list, undefined).map(({ index, of }) => [index, of])).toEqual([[24, 4]]);
+		// A third one as close to the original: three of a kind.
+		const third = Float32Array.from(others[4] as Float32Array);
+		third[38] = Math.tan(Math.acos(0.96));
+		const three = [...list, third.map((x) => x / length)];
+		expect(duplicates([...hashes, 'third'], three, undefined)).toEqual([]);
+		expect(duplicates(hashes.slice(20), list.slice(20), undefined)).toEqual([]);
+		const few = [list[4] as Float32Array, list[24] as Float32Array];
+		expect(duplicates(['a', 'b'], few, undefined)).toEqual([]);
+	});
+
 	it('knows no look of pictures of one colour, nor of what is no picture', () => {
 		expect(signature(new Float32Array(400).fill(3), [1, 1, 20, 20])).toBeUndefined();
 		expect(signature(new Float32Array(8), [1, 8])).toBeUndefined();

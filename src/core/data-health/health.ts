@@ -73,13 +73,18 @@ export function signature(data: ArrayLike<number>, dims: readonly number[]): Flo
 const samePicture = 0.985;
 /** The same, where the model sees them differently. */
 const surelySame = 0.995;
+/** The same, where no third picture is nearly as close to either: small pictures lose more when they are resized. */
+const likelySame = 0.92;
+/** Distance to the copy over that to the next picture, at most: what has no copy has neighbours at similar distances. */
+const mostOfNext = 0.35;
 const likeFeatures = 0.8;
 /** Cosine of features from which on two examples without pictures are the same. */
 const sameFeatures = 0.9999;
 
 /**
- * Examples that are copies: of equal content, or with nearly the same small picture and nearly the same features; without pictures, with
- * features that differ by rounding only. O(n² d).
+ * Examples that are copies: of equal content, or with nearly the same small picture and nearly the same features (closer to each other than to
+ * any third, where the pictures are less alike: the ratio test of Lowe, IJCV 2004, section 7.1); without pictures, with features that differ by
+ * rounding only. O(n² d).
  */
 export function duplicates(
 	contentHashes: readonly string[],
@@ -89,30 +94,53 @@ export function duplicates(
 	const found: Duplicate[] = [];
 	const first = new Map<string, number>();
 	const unit = features && unitRows(features);
+	/** By index: the most and the next likeness of its small picture to those of others, and whose the first is. */
+	const nearest = contentHashes.map(() => ({ index: -1, most: -1, next: -1 }));
+	const near = (index: number, other: number, likeness: number): void => {
+		const known = nearest[index] as { index: number; most: number; next: number };
+		if (likeness > known.most) Object.assign(known, { index: other, most: likeness, next: known.most });
+		else if (likeness > known.next) known.next = likeness;
+	};
+	const best: (Duplicate | undefined)[] = [];
 	for (let i = 0; i < contentHashes.length; i++) {
 		const known = first.get(contentHashes[i] as string);
 		if (known !== undefined) {
-			found.push({ index: i, of: known, likeness: 1 });
+			best[i] = { index: i, of: known, likeness: 1 };
 			continue;
 		}
 		first.set(contentHashes[i] as string, i);
-		let best: Duplicate | undefined;
-		for (let j = 0; j < i; j++) {
+		for (const j of first.values()) {
+			if (j === i) continue;
 			const [a, b] = [signatures[i], signatures[j]];
 			let likeness: number;
 			if (a && b) {
 				likeness = dot(a, 0, b, 0, a.length);
-				if (likeness < (unit && cosineOf(unit, i, j) < likeFeatures ? surelySame : samePicture)) continue;
+				near(i, j, likeness);
+				near(j, i, likeness);
+				if (likeness < samePicture) continue;
+				if (likeness < surelySame && unit && cosineOf(unit, i, j) < likeFeatures) continue;
 			} else {
 				if (a || b || !unit) continue;
 				likeness = cosineOf(unit, i, j);
 				if (likeness < sameFeatures) continue;
 			}
-			if (!best || likeness > best.likeness) best = { index: i, of: j, likeness };
+			if (likeness > (best[i]?.likeness ?? 0)) best[i] = { index: i, of: j, likeness };
 		}
-		if (best) found.push(best);
+	}
+	for (let i = 0; i < contentHashes.length; i++) {
+		const { index: of, most, next } = nearest[i] as { index: number; most: number; next: number };
+		const copy = best[i] ?? (of >= 0 && of < i && isPair(i, of, most, next) ? { index: i, of, likeness: most } : undefined);
+		if (copy) found.push(copy);
 	}
 	return found;
+
+	function isPair(i: number, of: number, most: number, next: number): boolean {
+		const other = nearest[of] as { index: number; next: number };
+		const gap = 1 - Math.max(next, other.next);
+		// Among few pictures the next one says nothing.
+		if (first.size < fewest || other.index !== i || most < likelySame || 1 - most > mostOfNext * gap) return false;
+		return !unit || cosineOf(unit, i, of) >= likeFeatures;
+	}
 }
 
 /** From this probability on the model is sure. Its own mistakes are seldom so. */
