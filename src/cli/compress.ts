@@ -153,6 +153,9 @@ export async function compressFile(context: CommandContext, file: ModelFile, ask
 			({ calibration } = chosen);
 			choice = chosen;
 		} else if (inputs) {
+			if (args.text('calibration-choice') !== undefined) {
+				throw new UsageError('--calibration-choice chooses out of --calibration.', 'Give the inputs to learn from with --calibration.');
+			}
 			const limit = args.count('calibration-limit', 1);
 			({ calibration } = await learnAndJudge(inputs, { ...(limit !== undefined && { calibration: limit }), signal }));
 		}

@@ -45,13 +45,13 @@ export async function leftOutFrom(path: string): Promise<string[]> {
 		throw unreadable(path, error);
 	}
 	const hashes = listedIn(text);
-	const wrong = hashes?.find((hash) => typeof hash !== 'string' || !/^[0-9a-f]{64}$/.test(hash));
+	const wrong = hashes?.find((hash) => typeof hash !== 'string' || !/^(copies:)?[0-9a-f]{64}$/.test(hash));
 	if (!hashes || wrong !== undefined) {
 		const what = wrong === undefined ? 'It is no list.' : `${JSON.stringify(wrong).slice(0, 80)} is not a content hash.`;
 		throw new InputError(
 			`${path}: ${what}`,
 			'leave-out',
-			'List values of the field contentHash of "pare data --health --json", one a line or as a JSON list.',
+			'List values of the field contentHash of "pare data --health --json", one a line or as a JSON list; with "copies:" before it the first of that content stays.',
 		);
 	}
 	return [...new Set(hashes as string[])];

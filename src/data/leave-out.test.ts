@@ -17,6 +17,11 @@ describe('examples left out', () => {
 		await expect(left.example(2)).rejects.toThrow('there are 2 examples, not 3');
 	});
 
+	it('may be the copies alone', async () => {
+		const left = await withoutExamples(set, ['copies:a', 'copies:b'], 'set');
+		expect((await left.exampleFacts()).map(({ name }) => name)).toEqual(['e0', 'e1', 'e3']);
+	});
+
 	it('change nothing where none is there, and are refused where all are', async () => {
 		expect(await withoutExamples(set, undefined, 'set')).toBe(set);
 		expect(await withoutExamples(set, ['z'], 'set')).toBe(set);

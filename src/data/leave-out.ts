@@ -1,7 +1,10 @@
 import type { Dataset } from './dataset.ts';
 import { DataError } from './errors.ts';
 
-/** A set without the examples of these content hashes. Throws DataError `empty` where none is left. */
+/**
+ * A set without the examples of these content hashes; `copies:` before a hash keeps the first example with that content. Throws DataError
+ * `empty` where none is left.
+ */
 export async function withoutExamples<T extends Pick<Dataset, 'n' | 'example' | 'preview' | 'exampleFacts'>>(
 	opened: T,
 	leftOut: readonly string[] | undefined,
@@ -11,7 +14,12 @@ export async function withoutExamples<T extends Pick<Dataset, 'n' | 'example' | 
 	if (!leftOut || leftOut.length === 0) return opened;
 	const gone = new Set(leftOut);
 	const facts = await opened.exampleFacts(signal);
-	const kept = facts.flatMap(({ contentHash }, index) => (gone.has(contentHash) ? [] : [index]));
+	const met = new Set<string>();
+	const kept = facts.flatMap(({ contentHash }, index) => {
+		const copy = met.has(contentHash) && gone.has(`copies:${contentHash}`);
+		met.add(contentHash);
+		return copy || gone.has(contentHash) ? [] : [index];
+	});
 	if (kept.length === opened.n) return opened;
 	if (kept.length === 0) throw new DataError('empty', 'All its examples are left out.', where, 'Take some of them back.');
 	const at = (index: number): number => {

@@ -52,7 +52,7 @@ export interface DataSettings {
 	readonly soundState?: 'carried' | 'zero';
 	/** What the model is judged as. */
 	readonly task?: Task;
-	/** Content hashes of examples that are not used: copies, wrong labels, strange ones. */
+	/** Content hashes of examples that are not used (wrong labels, strange ones); with `copies:` before it, all but the first of that content. */
 	readonly leftOut?: readonly string[];
 	/** Most examples; the studio has a usual number, the command line takes all. */
 	readonly limit?: number;

@@ -257,7 +257,7 @@ const dataSettings = z.strictObject({
 	soundState: z.optional(z.enum(['carried', 'zero'])),
 	task: z.optional(z.strictObject(task)),
 	limit: z.optional(count),
-	leftOut: z.optional(list(hash, 100_000)),
+	leftOut: z.optional(list(z.string().check(z.regex(/^(copies:)?[0-9a-f]{64}$/)), 100_000)),
 });
 const dataset = z.strictObject({
 	hash,

@@ -186,14 +186,14 @@ export default function SamplesView({ study, selected, readOnly, onSelect, onClo
 									shown={entry}
 									nameOf={nameOf}
 									comparing={shownId !== 'original'}
-									marked={entry.contentHash !== undefined && marked.has(entry.contentHash)}
+									marked={entry.key !== undefined && marked.has(entry.key)}
 									onMark={
-										readOnly || entry.contentHash === undefined
+										readOnly || entry.key === undefined
 											? undefined
 											: (on) => {
 													const next = new Set(marked);
-													if (on) next.add(entry.contentHash as string);
-													else next.delete(entry.contentHash as string);
+													if (on) next.add(entry.key as string);
+													else next.delete(entry.key as string);
 													setMarked(next);
 												}
 									}
@@ -248,6 +248,11 @@ function shownOf(answers: SampleAnswers | undefined, health: DataHealth | undefi
 	}
 	for (const { index, predicted } of health?.mislabelled ?? []) remark(index, `looks like ${classNames?.[predicted] ?? predicted}`);
 	for (const { index } of health?.outliers ?? []) remark(index, 'unlike the others');
+	const copies = new Set(health?.duplicates.flatMap(({ index, likeness }) => (likeness === 1 ? [index] : [])));
+	const keyOf = (place: number): string | undefined => {
+		const hash = health?.examples[place]?.contentHash;
+		return hash && (copies.has(place) ? `copies:${hash}` : hash);
+	};
 	const order: Readonly<Record<Sample['change'], number>> = { broken: 0, fixed: 1, differs: 2, wrong: 3, same: 4 };
 	const sorted = answers.samples.toSorted((a, b) => order[a.change] - order[b.change] || a.cosine - b.cosine || a.position - b.position);
 	const labelOf = (label: number | undefined): string | undefined =>
@@ -260,7 +265,7 @@ function shownOf(answers: SampleAnswers | undefined, health: DataHealth | undefi
 			label: labelOf(sample.label),
 			sample,
 			remarks: remarks.get(place) ?? [],
-			contentHash: health?.examples[place]?.contentHash,
+			key: keyOf(place),
 		};
 	});
 	const known = new Set(judged.map(({ place }) => place));
@@ -275,7 +280,7 @@ function shownOf(answers: SampleAnswers | undefined, health: DataHealth | undefi
 				label: labelOf(example?.label),
 				sample: undefined,
 				remarks: remarks.get(place) ?? [],
-				contentHash: example?.contentHash,
+				key: keyOf(place),
 			};
 		});
 	return [...judged, ...others];

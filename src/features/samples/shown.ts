@@ -8,7 +8,8 @@ export interface Shown {
 	readonly label: string | undefined;
 	readonly sample: Sample | undefined;
 	readonly remarks: readonly string[];
-	readonly contentHash: string | undefined;
+	/** What DataSettings.leftOut calls it: of a copy, all but the first of its content. Absent until the data was checked. */
+	readonly key: string | undefined;
 }
 
 /** The first answer in a few words. */
