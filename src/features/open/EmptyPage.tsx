@@ -61,8 +61,8 @@ export function EmptyPage({ failure, recent, opening, onPick, onSample, onStudy,
 					</button>
 				</div>
 				<p className="muted hint">
-					Drop your own examples with it, or later: pictures in a zip or folder, .npz, .npy or IDX files. A model with external data: drop
-					all its files together.
+					Drop your own examples with it, or later: pictures in a zip or folder, .npz, .npy, IDX or CSV files, sentences with their
+					tokenizer.json, .wav sound. A model with external data: drop all its files together.
 				</p>
 			</section>
 			{failure && <FailureCard failure={failure} />}
