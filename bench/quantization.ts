@@ -151,7 +151,7 @@ const lines: readonly Line[] = [
 			'quantize_dynamic                       2,376,297  larger than the original, nothing quantized',
 			'onnxsim                                2,325,693  nothing quantized',
 		],
-		rows: [preset('int8-dynamic'), preset('int8-weights', (m) => least(m) >= 30 && m.bytes <= 850_000)],
+		rows: [preset('int8-dynamic'), preset('int8-weights'), preset('int8-gptq', (m) => least(m) >= 30 && m.bytes <= 850_000)],
 	},
 	{
 		line: 5,
