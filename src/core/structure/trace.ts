@@ -66,6 +66,27 @@ export class Trace {
 		this.sizes = new SizeOrigins(this);
 		this.#graph(model.graph);
 		settleBoxes(this.atoms, this.#boxes);
+		for (const [i, cost] of this.costs.entries()) {
+			const axes = cost.axes.filter((labels) => this.#counts(cost.node, labels));
+			if (axes.length < cost.axes.length) this.costs[i] = { ...cost, axes };
+		}
+	}
+
+	#alike(a: Int32Array, b: Int32Array): boolean {
+		return a === b || (a.length === b.length && a.every((atom, i) => this.atoms.find(atom) === this.atoms.find(b[i] as number)));
+	}
+
+	/** Whether multiply-accumulates grow with an axis of a node: its size must be one that they are counted with, not an open one. */
+	#counts(node: Node, labels: Int32Array): boolean {
+		let open = false;
+		for (const value of [...node.inputs, ...node.outputs]) {
+			for (const [at, own] of (value && this.axes.get(value))?.entries() ?? []) {
+				if (!own || !this.#alike(own, labels)) continue;
+				if (typeof this.types.shapeOf(value)?.[at] === 'number') return true;
+				open = true;
+			}
+		}
+		return !open;
 	}
 
 	#graph(graph: Graph): void {
