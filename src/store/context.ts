@@ -63,6 +63,8 @@ export interface Context {
 	freeRemoved(): Promise<boolean>;
 	/** Makes these the inputs of the open study, some of them kept to learn from where `split` says so. Rejects where they cannot be used. */
 	openInputs(open: OpenStudy, inputs: InputsRef, signal: AbortSignal, split?: EngineSubject['split']): Promise<void>;
+	/** Keeps some of the open inputs to learn from: results are judged on the others. Rejects where they cannot be read any more. */
+	splitInputs(open: OpenStudy, split: NonNullable<EngineSubject['split']>): Promise<void>;
 	/** Says a failure that has no place of its own on the page. */
 	sayFailure(failure: Failure): void;
 	/** Stops jobs of a variant; finished results stay. */

@@ -6,7 +6,7 @@ import type { Progress } from '../workers/serve.ts';
 import type { Context, OpenStudy } from './context.ts';
 import type { Actions, Diagnosis, DiagnosisKind, Job } from './state.ts';
 import { referenceTarget } from './work/plan.ts';
-import { engineKey, engineSubject, filesOf, knownSubject } from './work/subject.ts';
+import { engineKey, engineSubject, filesOf } from './work/subject.ts';
 import { cancelled } from './work/words.ts';
 
 export type Diagnosing = Pick<Actions, 'diagnose' | 'keepLayers' | 'selectNode'>;
@@ -134,7 +134,7 @@ export function createDiagnosis(context: Context): Diagnoser {
 			'learn',
 			'diagnose',
 			{
-				subject: knownSubject(context, open, referenceTarget),
+				subject: engineSubject(context, open, referenceTarget),
 				variant: await filesOf(context, variant.id, open),
 				recipe: variant.recipe,
 				examples: all.filter((index) => !learnt.has(index)),

@@ -55,6 +55,7 @@ export function createStore(services: Services): AppStore {
 			commit: (event, when) => studies.commit(event, when),
 			freeRemoved: () => freeRemoved(context, studies),
 			openInputs: (...args) => opening.openInputs(...args),
+			splitInputs: (...args) => opening.splitInputs(...args),
 			sayFailure: (failure) => get().toast([failure.message, failure.advice].filter(Boolean).join(' '), 'error'),
 			stopWork: (variant) => runner.stopVariant(variant),
 			wakeWork: () => runner.wake(),

@@ -7,7 +7,7 @@ import type { ModelFiles, NamedBlob } from '../workers/protocol.ts';
 import type { Context, OpenStudy } from './context.ts';
 import type { Studies } from './studies.ts';
 import { referenceTarget } from './work/plan.ts';
-import { engineKey } from './work/subject.ts';
+import { engineKey, engineSubject } from './work/subject.ts';
 
 const minute = 60_000;
 const syntheticSeed = 1;
@@ -16,6 +16,7 @@ export interface Opening {
 	openFiles(files: readonly File[]): Promise<void>;
 	openSample(id: 'digits' | 'silero-vad'): Promise<void>;
 	openInputs(open: OpenStudy, inputs: InputsRef, signal: AbortSignal, split?: EngineSubject['split']): Promise<void>;
+	splitInputs(open: OpenStudy, split: NonNullable<EngineSubject['split']>): Promise<void>;
 }
 
 /** Files of each sample, by path below the page. */
@@ -251,6 +252,25 @@ export function createOpening(context: Context, studies: Studies): Opening {
 		}
 	};
 
+	const splitInputs: Opening['splitInputs'] = async (open, split) => {
+		const facts = get().study?.dataset;
+		const { inputs } = open;
+		if (!inputs || !facts) return;
+		open.inputsPending = true;
+		try {
+			const dataset = await services.host.call(
+				'engine',
+				'splitInputs',
+				{ ...engineSubject(context, open, referenceTarget), facts, split },
+				{ signal: open.closing.signal, input: `inputs:${facts.hash}`, key: engineKey(referenceTarget), deadlineMs: 10 * minute },
+			);
+			if (context.open === open) await studies.setInputs(open, inputs, dataset);
+		} finally {
+			open.inputsPending = false;
+			context.wakeWork();
+		}
+	};
+
 	const weighOriginal = (open: OpenStudy): void => {
 		const original = get().study?.variants.find(({ id }) => id === 'original');
 		const { model } = open;
@@ -296,6 +316,7 @@ export function createOpening(context: Context, studies: Studies): Opening {
 	return {
 		openFiles,
 		openInputs,
+		splitInputs,
 		async openSample(id) {
 			current.abort(new DOMException('Something else is being opened.', 'AbortError'));
 			current = new AbortController();

@@ -55,7 +55,7 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 		if (!open?.inputs || !dataset || dataset.kind === 'synthetic' || dataset.split) return;
 		const calibration = usualCalibration(dataset.n);
 		get().toast(`${calibration} of ${dataset.n} examples are kept to learn from; results are judged on the others.`);
-		await context.openInputs(open, open.inputs, open.closing.signal, { seed: usualSplitSeed, calibration });
+		await context.splitInputs(open, { seed: usualSplitSeed, calibration });
 	};
 
 	return {

@@ -129,6 +129,12 @@ export function testServices(
 		dropFiles: async ({ hashes }: { hashes: string[] }) => dropVariantFiles(storage, hashes),
 		sweep: () => ({ removed: 0 }),
 		describeInputs: ({ inputs }: { inputs: { kind: string } }) => dataset(inputs.kind === 'files'),
+		splitInputs: ({ facts, split }: { facts: DatasetFacts; split: { seed: number; calibration: number } }) => ({
+			...facts,
+			hash: testHash(`half of ${facts.hash}`),
+			n: facts.n - split.calibration,
+			split: { seed: split.seed, of: facts.n, calibration: Array.from({ length: split.calibration }, (_, i) => i), notes: [] },
+		}),
 		resolve: ({ recipe }: { recipe: unknown }) => ({ recipe, notes: [] }),
 		reference: () => null,
 		feeds: () => ({}),
@@ -181,6 +187,7 @@ export function testServices(
 			]);
 		}) as Host['call'],
 		end: () => {},
+		endIdle: () => {},
 		count: () => 0,
 		killForTest: () => 0,
 	};

@@ -92,6 +92,29 @@ describe('running', () => {
 		expect(steps.toSorted()).toEqual(['benchmark', 'compress', 'compress', 'evaluate', 'evaluate', 'evaluate']);
 	});
 
+	it('a variant that learns has the machine for itself, and takes turns with comparing', async () => {
+		const { services } = testServices();
+		const order: string[] = [];
+		const now = new Set<string>();
+		const call = async (kind: never, method: never, ...rest: never[]): Promise<unknown> => {
+			if (method !== 'evaluate' && method !== 'compress') return services.host.call(kind, method, ...(rest as unknown as [never]));
+			order.push(method);
+			expect([...now]).toEqual([]);
+			now.add(method);
+			await new Promise((resolve) => setTimeout(resolve, 2));
+			now.delete(method);
+			return services.host.call(kind, method, ...(rest as unknown as [never]));
+		};
+		const store = createStore({ ...services, host: { ...services.host, call: call as typeof services.host.call } });
+		await store.start();
+		await store.getState().openFiles([file('m.onnx')]);
+		await settled(store);
+		const learns = (name: string): Recipe => ({ v: 1, seed: 0, name, steps: [{ pass: 'gptq', options: { note: name } as never }] });
+		await store.getState().runRecipes([learns('a'), learns('b')]);
+		await settled(store);
+		expect(order).toEqual(['compress', 'evaluate', 'evaluate', 'compress', 'evaluate']);
+	});
+
 	it('makes the same recipe once', async () => {
 		const { state, store } = await opened();
 		await state().runRecipes([recipe('a')]);

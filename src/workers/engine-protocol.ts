@@ -62,6 +62,8 @@ export interface EngineSubject {
 	readonly memoryBudgetBytes: number;
 	/** Some of the inputs are kept for passes to learn from: results are judged on the others. */
 	readonly split?: { readonly seed: number; readonly calibration: number };
+	/** What was found about pictures when the inputs were opened first: a worker that opens them again need not try every convention. */
+	readonly found?: Preprocessing;
 }
 
 export interface MeasuredFile {
@@ -75,6 +77,8 @@ export interface MeasuredFile {
 export interface EngineMethods {
 	/** Opens inputs for a model. Throws what the readers throw for wrong files. */
 	describeInputs(args: Omit<EngineSubject, 'target'>): DatasetFacts;
+	/** The same inputs in halves: some to learn from, the others to judge results on. */
+	splitInputs(args: EngineSubject & { readonly facts: DatasetFacts; readonly split: NonNullable<EngineSubject['split']> }): DatasetFacts;
 	/** Fidelity to the original and, with labels, task metrics. */
 	evaluate(
 		args: EngineSubject & {

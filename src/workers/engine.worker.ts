@@ -15,7 +15,7 @@ import { passes } from '../passes/registry.ts';
 import { answersFolder, dropAnswers } from '../platform/artifacts.ts';
 import { hasOpfs, opfsRoot } from '../platform/opfs.ts';
 import { answerLog } from './answer-log.ts';
-import type { EngineMethods, InputPreview, MeasuredFile } from './engine-protocol.ts';
+import type { EngineMethods, EngineSubject, InputPreview, MeasuredFile } from './engine-protocol.ts';
 import { datasetOf, engineOf, forgetInputs, halvesOf, inputsKey, judgedOf, modelBytes } from './inputs.ts';
 import { dataHealth } from './samples.ts';
 import { type Call, serve } from './serve.ts';
@@ -36,7 +36,11 @@ async function describeInputs(args: Args<'describeInputs'>, call: Call): Result<
 	const subject = { ...args, target: { backend: 'wasm', threads: 1 } as const };
 	const dataset = await datasetOf(subject, call);
 	const facts: DatasetFacts = { ...dataset.facts, limit: args.maxExamples };
-	if (!args.split) return facts;
+	return args.split ? inHalves(subject, facts, call) : facts;
+}
+
+/** Facts of the half that results are judged on, with what was set aside. */
+async function inHalves(subject: EngineSubject, facts: DatasetFacts, call: Call): Promise<DatasetFacts> {
 	const { split, judged } = await halvesOf(subject, call);
 	return {
 		...facts,
@@ -200,6 +204,7 @@ function rangeOf(tensor: TensorData): { least: number; most: number } {
 
 serve({
 	describeInputs,
+	splitInputs: (args: Args<'splitInputs'>, call: Call): Result<'splitInputs'> => inHalves(args, args.facts, call),
 	evaluate,
 	resolve,
 	benchmark,

@@ -80,7 +80,7 @@ function refuseHuge(neededBytes: number, budgetBytes: number): void {
 }
 
 async function openInputs(subject: Omit<EngineSubject, 'target'>, call: Call): Promise<Dataset | RemoteDataset> {
-	const { inputs, original, maxExamples } = subject;
+	const { inputs, original, maxExamples, found } = subject;
 	const model = await openModel(original);
 	refuseHuge(estimateRunBytes(model, await inferTypes(model)), subject.memoryBudgetBytes);
 	const running = await engineOf({ target: { backend: 'wasm', threads: 1 } });
@@ -96,7 +96,7 @@ async function openInputs(subject: Omit<EngineSubject, 'target'>, call: Call): P
 			target,
 			limit: maxExamples,
 			sample: inputs.sample,
-			settings: inputs.settings,
+			settings: found ? { preprocessing: found, ...inputs.settings } : inputs.settings,
 			trial,
 			onProgress: (fraction) => call.progress(fraction, 'Reading the inputs'),
 		});

@@ -7,7 +7,7 @@ import type { CompressArgs } from '../../workers/protocol.ts';
 import type { Progress } from '../../workers/serve.ts';
 import type { Context, OpenStudy } from '../context.ts';
 import { referenceTarget } from './plan.ts';
-import { engineKey, engineSubject, filesOf, knownSubject } from './subject.ts';
+import { engineKey, engineSubject, filesOf } from './subject.ts';
 
 const weighAtOnceBytes = 300_000_000;
 const minute = 60_000;
@@ -36,6 +36,8 @@ export function createMaker(context: Context): Maker {
 		const learnt = get().study?.dataset;
 		const modelHash = get().study?.model.hash;
 		const learn = learnt && (await learnOf(recipe, learnt, open));
+		// Its worker has a runtime of its own: two heaps are more than the model needs, and what this one read is read again in seconds.
+		if (learn) services.host.endIdle('engine');
 		const result = await services.host.call(
 			learn ? 'learn' : 'compress',
 			'compress',
@@ -106,7 +108,7 @@ export function createMaker(context: Context): Maker {
 		const target: Target = { backend: 'wasm', threads: learnThreads() };
 		// Made-up inputs are not split: there is nothing to be honest about, and few of them.
 		const calibration = dataset.split?.calibration ?? Array.from({ length: dataset.n }, (_, index) => index);
-		return { ...knownSubject(context, open, target), calibration };
+		return { ...engineSubject(context, open, target), calibration };
 	};
 
 	/** As many as the person measures with. */

@@ -1,3 +1,5 @@
+import type { AnyPass } from '../../core/pass/pass.ts';
+import { recipeNeeds } from '../../core/pass/pipeline.ts';
 import type { Failure, Hash, Target, Variant } from '../../core/study/study.ts';
 import { toFailure } from '../../workers/failure.ts';
 import type { Progress } from '../../workers/serve.ts';
@@ -25,8 +27,9 @@ export interface Runner {
 }
 
 /**
- * Works off what the open study lacks (see plan.ts). One variant is written while another is compared with the original; measuring waits
- * until nothing else runs, weighing (gzip, brotli) included, and nothing starts while it lasts, so that nothing disturbs a timing.
+ * Works off what the open study lacks (see plan.ts). One variant is written while another is compared with the original; one that learns
+ * from inputs takes every core and most memory, so it takes turns with comparing. Measuring waits until nothing else runs, weighing (gzip,
+ * brotli) included, and nothing starts while it lasts, so that nothing disturbs a timing.
  */
 export function createRunner(context: Context): Runner {
 	const { services, get, set } = context;
@@ -35,6 +38,10 @@ export function createRunner(context: Context): Runner {
 	const alone = new Set<string>();
 	const maker = createMaker(context);
 	const measurer = createMeasurer(context, alone, maker.weighed);
+	/** What recipes need is known once the passes are loaded. */
+	let passes: ReadonlyMap<string, AnyPass> | undefined;
+	/** The last turn was a variant's that learns: what waits to be compared comes first now. */
+	let learntLast = false;
 	/** Variants whose file was gone once and that were made again: not twice. */
 	const remade = new Set<string>();
 
@@ -90,9 +97,16 @@ export function createRunner(context: Context): Runner {
 		const { open } = context;
 		if (!open) return;
 		const planned = tasks();
+		if (!passes && planned.some(({ kind }) => kind === 'compress')) {
+			void import('../../passes/registry.ts').then((registry) => {
+				passes = registry.passes;
+				pump();
+			});
+			return;
+		}
 		for (const task of planned) {
 			const id = taskId(task);
-			if (running.has(id) || !mayStart(task)) continue;
+			if (running.has(id) || !mayStart(task, planned)) continue;
 			void perform(task, open);
 		}
 		if (planned.length > 0 || running.size > 0) return;
@@ -100,11 +114,26 @@ export function createRunner(context: Context): Runner {
 		maker.weighHeavy();
 	};
 
-	const mayStart = (task: Task): boolean => {
-		const kinds = [...running.values()].map((entry) => entry.task.kind);
+	const mayStart = (task: Task, planned: readonly Task[]): boolean => {
+		const now = [...running.values()].map((entry) => entry.task);
+		const kinds = now.map(({ kind }) => kind);
 		// Writing and comparing have one lane each.
-		if (task.kind === 'benchmark' && context.diagnosing) return false;
-		return task.kind === 'benchmark' ? kinds.length === 0 : !kinds.includes('benchmark') && !kinds.includes(task.kind);
+		if (task.kind === 'benchmark') return kinds.length === 0 && !context.diagnosing;
+		if (kinds.includes('benchmark') || kinds.includes(task.kind)) return false;
+		if (task.kind === 'evaluate') {
+			const next = planned.find((entry) => entry.kind === 'compress' && !running.has(taskId(entry)));
+			return !now.some(learns) && (learntLast || !next || !learns(next));
+		}
+		if (!learns(task)) return true;
+		const others = planned.some(({ kind }) => kind === 'evaluate');
+		return !kinds.includes('evaluate') && !(learntLast && others);
+	};
+
+	const learns = (task: Task): boolean => {
+		const variant = task.kind === 'compress' && get().study?.variants.find(({ id }) => id === task.variant);
+		// A recipe of another version with a step that is unknown here fails when it is run, and says so.
+		if (!variant || !passes || variant.recipe.steps.some((step) => !step.off && !passes?.has(step.pass))) return false;
+		return recipeNeeds(variant.recipe, passes).size > 0;
 	};
 
 	const perform = async (task: Task, open: OpenStudy): Promise<void> => {
@@ -116,6 +145,7 @@ export function createRunner(context: Context): Runner {
 		const id = taskId(task);
 		const own: Running = { task, abort };
 		running.set(id, own);
+		if (learns(task)) learntLast = true;
 		const job: Job = { ...queuedJob(task, study.variants), state: 'running', startedAt: services.nowMs() };
 		showJobs(job);
 		const progress = report(id, abort);
@@ -235,6 +265,7 @@ export function createRunner(context: Context): Runner {
 		},
 		reset() {
 			running.clear();
+			learntLast = false;
 			repeated.clear();
 			alone.clear();
 			remade.clear();

@@ -13,6 +13,7 @@ export function engineKey(target: Target): string {
 export function engineSubject({ get }: Context, open: OpenStudy, target: Target): EngineSubject {
 	const { study, settings } = get();
 	if (!study || !open.model || !open.inputs) throw cancelled();
+	const picture = study.dataset?.picture;
 	return {
 		target,
 		modelHash: study.model.hash,
@@ -22,19 +23,8 @@ export function engineSubject({ get }: Context, open: OpenStudy, target: Target)
 		maxExamples: study.dataset?.limit ?? settings.maxExamples,
 		memoryBudgetBytes: settings.memoryBudgetBytes,
 		...(study.dataset?.split && { split: { seed: study.dataset.split.seed, calibration: study.dataset.split.calibration.length } }),
+		...(picture && { found: picture }),
 	};
-}
-
-/**
- * As engineSubject, for workers that open the same inputs a second time: what was found about pictures is told, not found again by running the
- * original under every convention.
- */
-export function knownSubject(context: Context, open: OpenStudy, target: Target): EngineSubject {
-	const subject = engineSubject(context, open, target);
-	const picture = context.get().study?.dataset?.picture;
-	const { inputs } = subject;
-	if (!picture || inputs.kind !== 'files') return subject;
-	return { ...subject, inputs: { ...inputs, settings: { ...inputs.settings, preprocessing: picture } } };
 }
 
 /** The stored file of a variant. Throws with code `file-gone` where it is not there any more. */

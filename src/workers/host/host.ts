@@ -44,6 +44,8 @@ export interface Host {
 	): Promise<ResultOf<Methods[K][M]>>;
 	/** Ends the workers of a kind to free their memory; a call under way fails as `worker-died`. */
 	end(kind: Kind): void;
+	/** Ends those workers of a kind that do nothing: a runtime's heap never shrinks while it lives. */
+	endIdle(kind: Kind): void;
 	/** Live workers of a kind. */
 	count(kind: Kind): number;
 	/** Seam for drills: ends the workers of a kind as a crash would. Such deaths do not count towards quarantine unless asked. */
@@ -168,6 +170,10 @@ export function createHost({ spawn, kinds, locks }: HostOptions): Host {
 		end(kind) {
 			const workers = pools.get(kind);
 			for (const slot of workers?.slots() ?? []) workers?.end(slot, endedByPage);
+		},
+		endIdle(kind) {
+			const workers = pools.get(kind);
+			for (const slot of workers?.slots() ?? []) if (!slot.busy) workers?.end(slot, endedByPage);
 		},
 		count: (kind) => pools.get(kind)?.size ?? 0,
 		killForTest(kind, { counts = false } = {}) {
