@@ -34,7 +34,7 @@ export const passes: Command = {
 };
 
 function optionLine(field: OptionField): string {
-	const fallback = field.kind === 'names' ? field.default.join(',') || 'none' : String(field.default);
+	const fallback = field.kind === 'names' ? field.default.join(',') || 'none' : field.kind === 'shares' ? 'none' : String(field.default);
 	return `  ${field.key}: ${expected(field)}; default ${fallback}\n    ${field.help}`;
 }
 

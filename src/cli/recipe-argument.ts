@@ -136,6 +136,8 @@ function readSetting(field: OptionField, value: string): unknown {
 		}
 		case 'names':
 			return value === '' ? [] : value.split(',');
+		case 'shares':
+			return readShares(value, field.max);
 	}
 }
 
@@ -150,5 +152,19 @@ export function expected(field: OptionField): string {
 			return `a ${field.integer ? 'whole ' : ''}number from ${field.min} to ${field.max}`;
 		case 'names':
 			return 'names with commas between them';
+		case 'shares':
+			return `name=share with commas between them, shares from 0 to ${field.max}`;
 	}
+}
+
+/** `a=0.5,b=0.25`; names may hold = themselves. undefined where a share is none. */
+function readShares(value: string, max: number): Record<string, number> | undefined {
+	const found: Record<string, number> = {};
+	for (const entry of value === '' ? [] : value.split(',')) {
+		const at = entry.lastIndexOf('=');
+		const share = Number(entry.slice(at + 1));
+		if (at < 1 || at === entry.length - 1 || !(share >= 0 && share <= max)) return undefined;
+		found[entry.slice(0, at)] = share;
+	}
+	return found;
 }

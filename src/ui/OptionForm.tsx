@@ -17,6 +17,7 @@ export type FormField = {
 	  }
 	| { readonly kind: 'number'; readonly default: number; readonly min: number; readonly max: number; readonly integer: boolean }
 	| { readonly kind: 'names'; readonly default: readonly string[] }
+	| { readonly kind: 'shares'; readonly default: Readonly<Record<string, number>>; readonly max: number }
 );
 
 export interface OptionFormProps {
@@ -141,7 +142,62 @@ function Control({ field, value, onChange, id, describedBy, disabled, invalid }:
 					}}
 				/>
 			);
+		case 'shares':
+			return <SharesControl {...common} field={field} value={isShares(value) ? value : field.default} onChange={onChange} />;
 	}
+}
+
+function isShares(value: unknown): value is Readonly<Record<string, number>> {
+	return typeof value === 'object' && value !== null && Object.values(value).every((share) => typeof share === 'number');
+}
+
+type SharesProps = Omit<ControlProps, 'field' | 'value' | 'describedBy' | 'invalid'> & {
+	readonly field: Extract<FormField, { kind: 'shares' }>;
+	readonly value: Readonly<Record<string, number>>;
+	readonly 'aria-describedby': string;
+	readonly 'aria-invalid': boolean | undefined;
+};
+
+/** A name and its share on each line. What cannot be read so stays in the box and is said there. */
+function SharesControl({ field, value, onChange, ...common }: SharesProps) {
+	const text = Object.entries(value)
+		.map(([name, share]) => `${name} ${share}`)
+		.join('\n');
+	const [draft, setDraft] = useState(text);
+	const [wrong, setWrong] = useState<string | undefined>();
+	useEffect(() => setDraft(text), [text]);
+	const commit = (): void => {
+		const found: Record<string, number> = {};
+		for (const line of draft.split('\n').map((entry) => entry.trim())) {
+			if (line === '') continue;
+			const [, name, share] = /^(.*\S)\s+(\S+)$/.exec(line) ?? [];
+			if (name === undefined || !(Number(share) >= 0 && Number(share) <= field.max)) {
+				setWrong(`“${line}” is no name with a share from 0 to ${field.max} behind it`);
+				return;
+			}
+			found[name] = Number(share);
+		}
+		setWrong(undefined);
+		if (JSON.stringify(found) !== JSON.stringify(value)) onChange(found);
+	};
+	return (
+		<>
+			<textarea
+				{...common}
+				aria-invalid={wrong !== undefined || common['aria-invalid']}
+				rows={Math.min(8, Math.max(2, draft.split('\n').length))}
+				placeholder="none: a name and a share on each line"
+				value={draft}
+				onChange={(event) => setDraft(event.target.value)}
+				onBlur={commit}
+			/>
+			{wrong && (
+				<strong className="bad" role="alert">
+					{wrong}.
+				</strong>
+			)}
+		</>
+	);
 }
 
 type NumberProps = Omit<ControlProps, 'field' | 'value' | 'describedBy' | 'invalid'> & {

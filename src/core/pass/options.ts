@@ -28,6 +28,7 @@ export type OptionField = FieldText & { readonly key: string } & (
 		  }
 		| { readonly kind: 'number'; readonly default: number; readonly min: number; readonly max: number; readonly integer: boolean }
 		| { readonly kind: 'names'; readonly default: readonly string[] }
+		| { readonly kind: 'shares'; readonly default: Readonly<Record<string, number>>; readonly max: number }
 	);
 
 type Described = Omit<OptionField, 'key'>;
@@ -72,6 +73,15 @@ export function names(text: FieldText & { readonly default?: readonly string[] }
 		...text,
 		default: fallback,
 	} as Described);
+}
+
+/** A share from 0 to `max` for each of several things that a model has, by name: what the names mean, the pass says and checks. */
+export function shares(text: FieldText & { readonly max: number }) {
+	const share = z.number().check(z.gte(0), z.lte(text.max));
+	const record = z
+		.record(z.string().check(z.minLength(1), z.maxLength(4096)), share)
+		.check(z.refine((all) => Object.keys(all).length <= 100_000));
+	return described(z._default(record, {}), { kind: 'shares', ...text, default: {} } as Described);
 }
 
 export type OptionsSchema = z.ZodMiniObject;

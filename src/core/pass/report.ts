@@ -2,7 +2,7 @@
  * What a pass did, entry by entry, for a page that shows it: plain data, kept in the study with the variant. Sentences for people are
  * the notes; these are the figures behind them. Nodes are named by their label, `key` names them as node figures do where one exists.
  */
-export type ReportEntry = GroupEntry | ShapeEntry | RecoveryEntry | BlockEntry;
+export type ReportEntry = GroupEntry | ShapeEntry | RecoveryEntry | UnfittedEntry | BlockEntry;
 
 /** What the outputs of the model lose when so many units go, on held-out examples. */
 export interface EffectPoint {
@@ -14,6 +14,8 @@ export interface EffectPoint {
 /** Channels, hidden units or heads that go together. */
 export interface GroupEntry {
 	readonly kind: 'group';
+	/** As the option `ratios` names it. */
+	readonly id?: string;
 	/** Label of the layer that makes them. */
 	readonly node: string;
 	readonly key?: string;
@@ -48,6 +50,16 @@ export interface RecoveryEntry {
 	readonly errorAfter: number;
 	/** Of the regularization; absent where the layer stays as it was. 'bias': only its bias was fitted. */
 	readonly strength?: number | 'bias';
+	/** Why the fit was left out though it was found. */
+	readonly leftOut?: string;
+}
+
+/** A layer that reads what was cut and could not be fitted anew. */
+export interface UnfittedEntry {
+	readonly kind: 'unfitted';
+	readonly node: string;
+	readonly key?: string;
+	readonly reason: string;
 }
 
 /** A block that could go. */

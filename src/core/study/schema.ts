@@ -75,6 +75,7 @@ const dims = list(count, 64);
 const reportEntry = z.discriminatedUnion('kind', [
 	z.strictObject({
 		kind: z.literal('group'),
+		id: z.optional(name),
 		node: name,
 		key: z.optional(name),
 		units: z.enum(['channels', 'blocks']),
@@ -95,7 +96,9 @@ const reportEntry = z.discriminatedUnion('kind', [
 		errorBefore: figure,
 		errorAfter: figure,
 		strength: z.optional(z.union([z.literal('bias'), figure])),
+		leftOut: z.optional(text(10_000)),
 	}),
+	z.strictObject({ kind: z.literal('unfitted'), node: name, key: z.optional(name), reason: text(10_000) }),
 	z.strictObject({
 		kind: z.literal('block'),
 		node: name,

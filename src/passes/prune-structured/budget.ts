@@ -1,4 +1,5 @@
 import type { Structure } from '../../core/structure/groups.ts';
+import { stepFor, unitsFor } from '../../core/structure/rounding.ts';
 import type { LatencyTable } from './latency.ts';
 import type { Learned } from './learn.ts';
 import type { PruneOptions } from './options.ts';
@@ -49,14 +50,7 @@ export function leftOf(
 
 /** How many units go when a share of the group goes: what is left is a multiple of `roundTo`, and at least the least share. */
 export function countFor(units: number, share: number, options: PruneOptions): number {
-	const least = Math.max(1, Math.ceil(units * options.leastShare));
-	const step = stepOf(units, options);
-	const left = Math.round((units * (1 - share)) / step) * step;
-	return Math.max(0, units - Math.min(units, Math.max(left, Math.ceil(least / step) * step)));
-}
-
-function stepOf(units: number, options: PruneOptions): number {
-	return units >= 16 * options.roundTo ? options.roundTo : 1;
+	return unitsFor(units, share, options);
 }
 
 /** The same share of every group. With a budget: the smallest share that meets it. */
@@ -161,7 +155,7 @@ export function solvedCounts(structure: Structure, learned: readonly Learned[], 
 		for (const [i, { group, most: ranked }] of learned.entries()) {
 			const units = group.units.length;
 			const most = Math.min(ranked, countFor(units, 1, options));
-			const step = stepOf(units, options);
+			const step = stepFor(units, options);
 			const stride = Math.max(step, Math.round(units / 48 / step) * step);
 			const current = counts[i] as number;
 			// What is left stays a multiple of the step.
@@ -192,7 +186,7 @@ function giveBack(
 		let best: { i: number; next: number; worth: number } | undefined;
 		for (const [i, { group }] of learned.entries()) {
 			const current = counts[i] as number;
-			const next = Math.max(0, current - stepOf(group.units.length, options));
+			const next = Math.max(0, current - stepFor(group.units.length, options));
 			if (next === current || !holds(counts.with(i, next))) continue;
 			const worth = (costs[i]?.(current) ?? 0) - (costs[i]?.(next) ?? 0);
 			if (!best || worth > best.worth) best = { i, next, worth };

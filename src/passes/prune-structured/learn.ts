@@ -64,6 +64,8 @@ export async function learnGroups(
 	samples: Samples,
 	options: PruneOptions,
 	context: PassContext & { readonly compute: Compute },
+	/** What goes of each group where no budget decides. */
+	shareOf: (group: Group) => number = () => options.ratio,
 ): Promise<Learned[][]> {
 	const { compute, signal } = context;
 	const learned = new Map<Group, Learned[]>();
@@ -80,7 +82,7 @@ export async function learnGroups(
 			const own = group.consumers.map((consumer) => readers.find((reader) => reader.contraction === consumer));
 			if (own.some((reader) => reader?.layer && !seen.has(reader) && (byData || measured))) continue;
 			waiting.delete(group);
-			learned.set(group, await rank(structure, group, own as Reader[], seen, options, context, products, shares));
+			learned.set(group, await rank(structure, group, own as Reader[], seen, options, context, products, shares, shareOf(group)));
 			for (const reader of own) {
 				if (reader && ![...waiting].some((other) => other.consumers.includes(reader.contraction))) seen.delete(reader);
 			}
@@ -147,6 +149,7 @@ async function rank(
 	context: PassContext,
 	products: RowProducts | undefined,
 	probeShares: readonly number[],
+	ownShare: number,
 ): Promise<Learned[]> {
 	const count = group.units.length;
 	const layers: SurgeonLayer[] = [];
@@ -166,7 +169,7 @@ async function rank(
 	// Wide layers are ranked as far as they are likely to go: each removal takes the square of the width.
 	const asked = Math.max(-options.macsChange, -options.bytesChange, -options.msChange, options.floor > 0 ? 0.5 : 0);
 	const wide = count > 256 ? Math.min(0.75, Math.max(0.3, 1.6 * asked)) : 1;
-	const share = budgeted ? Math.min(1 - options.leastShare, wide) : options.ratio;
+	const share = budgeted ? Math.min(1 - options.leastShare, wide) : ownShare;
 	const most = Math.min(count - 1, Math.ceil(count * share));
 	const levels =
 		options.allocation === 'uniform'

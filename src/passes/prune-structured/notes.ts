@@ -1,8 +1,10 @@
 import type { Note } from '../../core/pass/pass.ts';
-import type { GroupEntry, RecoveryEntry, ReportEntry } from '../../core/pass/report.ts';
+import type { GroupEntry, RecoveryEntry, ReportEntry, UnfittedEntry } from '../../core/pass/report.ts';
+import { groupIds } from '../../core/structure/group-ids.ts';
 import type { Structure } from '../../core/structure/groups.ts';
 import { nodeKey } from '../../core/study/node-figures.ts';
 import type { Learned } from './learn.ts';
+import type { Reader } from './readers.ts';
 import type { RefitResult } from './recover.ts';
 
 /** Reasons for layers whose output channels stay, one note for each reason. */
@@ -42,12 +44,19 @@ export function refitNotes(results: readonly RefitResult[]): Note[] {
 }
 
 /** Every group that could be cut, whether it was or not. `latencyMs`: of what shrinks with a group, where it was measured. */
-export function groupEntries(learned: readonly Learned[], counts: readonly number[], latencyMs?: (entry: Learned) => number): GroupEntry[] {
+export function groupEntries(
+	structure: Structure,
+	learned: readonly Learned[],
+	counts: readonly number[],
+	latencyMs?: (entry: Learned) => number,
+): GroupEntry[] {
+	const ids = groupIds(structure.groups);
 	return learned.map((entry, i): GroupEntry => {
 		const { group, probes } = entry;
 		const key = group.maker && nodeKey(group.maker);
 		return {
 			kind: 'group',
+			id: ids[group.index] as string,
 			node: group.name,
 			...(key !== undefined && { key }),
 			units: group.kind,
@@ -69,7 +78,8 @@ export function shapeEntries(
 	return shapes.map((shape) => ({ kind: 'shape', ...shape }));
 }
 
-export function recoveryEntries(results: readonly RefitResult[]): RecoveryEntry[] {
+/** `leftOut`: why none of them was kept. */
+export function recoveryEntries(results: readonly RefitResult[], leftOut?: string): RecoveryEntry[] {
 	return results.map(({ node, before, after, strength }): RecoveryEntry => {
 		const key = nodeKey(node);
 		return {
@@ -79,6 +89,14 @@ export function recoveryEntries(results: readonly RefitResult[]): RecoveryEntry[
 			errorBefore: before,
 			errorAfter: after,
 			...(strength !== undefined && { strength: strength === Number.POSITIVE_INFINITY ? 'bias' : strength }),
+			...(leftOut !== undefined && { leftOut }),
 		};
+	});
+}
+
+export function unfittedEntries(readers: readonly Reader[]): UnfittedEntry[] {
+	return readers.flatMap(({ node, layer, reason }): UnfittedEntry[] => {
+		const key = nodeKey(node);
+		return layer ? [] : [{ kind: 'unfitted', node: node.label, ...(key !== undefined && { key }), reason }];
 	});
 }

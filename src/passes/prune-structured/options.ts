@@ -1,4 +1,4 @@
-import { choice, flag, names, number, type OptionsOf, options } from '../../core/pass/options.ts';
+import { choice, flag, names, number, type OptionsOf, options, shares } from '../../core/pass/options.ts';
 
 export const schema = options({
 	macsChange: number({
@@ -40,6 +40,11 @@ export const schema = options({
 		min: 0,
 		max: 0.95,
 		step: 0.05,
+	}),
+	ratios: shares({
+		title: 'Shares by group',
+		help: 'What of each group goes, by the id of the group, e.g. conv2_out 0.5: the output of the layer that makes it. Groups not named stay whole. In place of a budget.',
+		max: 0.99,
 	}),
 	allocation: choice({
 		title: 'Who gives how much',
