@@ -10,6 +10,7 @@ import { dropStudyEdits, emptyHistory, removedFiles } from './history.ts';
 import { initialState } from './initial.ts';
 import { interfaceActions } from './interface-actions.ts';
 import { createOpening } from './open.ts';
+import { createPruning } from './pruning.ts';
 import { createRunning } from './running.ts';
 import { createSamples } from './samples.ts';
 import type { Services } from './services.ts';
@@ -64,13 +65,15 @@ export function createStore(services: Services): AppStore {
 		studies = createStudies(context, runner);
 		const opening = createOpening(context, studies);
 		const diagnoser = createDiagnosis(context);
+		const pruner = createPruning(context);
 		const registry = async () => (await import('../passes/registry.ts')).passes;
 		return {
 			...initialState,
 			settings,
 			...interfaceActions(context),
-			...workActions(context, studies, runner, diagnoser),
+			...workActions(context, studies, runner, [diagnoser, pruner]),
 			...diagnoser.actions,
+			...pruner.actions,
 			openFiles: opening.openFiles,
 			openSample: opening.openSample,
 			...createData(context),

@@ -2,6 +2,7 @@ import { defaultSettings } from './settings.ts';
 import type { AppState } from './state.ts';
 
 export const initialState: AppState = {
+	pruning: {},
 	diagnoses: {},
 	nodeFigures: {},
 	selectedNode: undefined,

@@ -266,8 +266,8 @@ export function createOpening(context: Context, studies: Studies): Opening {
 			);
 			if (context.open === open) await studies.setInputs(open, inputs, dataset);
 		} finally {
+			// What asked for it wakes the work: the variant that learns goes before the original is judged on its half.
 			open.inputsPending = false;
-			context.wakeWork();
 		}
 	};
 

@@ -43,21 +43,6 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 		return needs.has('calibration') || needs.has('labels');
 	};
 
-	/**
-	 * The first recipe that learns sets some examples aside: results are judged on the others from then on, and what was judged on all is
-	 * judged again. Throws where the inputs cannot be read any more.
-	 */
-	const splitInputs = async (): Promise<void> => {
-		const { open } = context;
-		// A recipe asked for while examples are still being read learns from the same share as one asked for later.
-		while (open?.inputsPending && !open.closing.signal.aborted) await new Promise<void>((resolve) => services.later(resolve, 100));
-		const dataset = get().study?.dataset;
-		if (!open?.inputs || !dataset || dataset.kind === 'synthetic' || dataset.split) return;
-		const calibration = usualCalibration(dataset.n);
-		get().toast(`${calibration} of ${dataset.n} examples are kept to learn from; results are judged on the others.`);
-		await context.splitInputs(open, { seed: usualSplitSeed, calibration });
-	};
-
 	return {
 		async runRecipes(recipes) {
 			if (refuse()) return;
@@ -66,9 +51,10 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 			if (model === undefined) return;
 			if (recipes.some((recipe) => learns(recipe, passes))) {
 				try {
-					await splitInputs();
+					await setAside(context);
 				} catch (error) {
 					context.sayFailure(toFailure(error));
+					context.wakeWork();
 					return;
 				}
 			}
@@ -121,6 +107,21 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 		void context.commit({ type: 'variant', variant: rest });
 		void context.commit({ type: 'unmeasured', variants: [variant.id] });
 	}
+}
+
+/**
+ * What learns first sets some examples aside: results are judged on the others from then on, and what was judged on all is judged again.
+ * Throws where the inputs cannot be read any more.
+ */
+export async function setAside(context: Context): Promise<void> {
+	const { services, get, open } = context;
+	// What is asked for while examples are still being read learns from the same share as what is asked for later.
+	while (open?.inputsPending && !open.closing.signal.aborted) await new Promise<void>((resolve) => services.later(resolve, 100));
+	const dataset = get().study?.dataset;
+	if (!open?.inputs || !dataset || dataset.kind === 'synthetic' || dataset.split) return;
+	const calibration = usualCalibration(dataset.n);
+	get().toast(`${calibration} of ${dataset.n} examples are kept to learn from; results are judged on the others.`);
+	await context.splitInputs(open, { seed: usualSplitSeed, calibration });
 }
 
 /** Steps in words, as variants are called when the recipe has no name. */

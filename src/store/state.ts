@@ -1,4 +1,5 @@
 import type { Recipe } from '../core/pass/recipe.ts';
+import type { PruningPlan } from '../core/structure/plan.ts';
 import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
 import type { NodeFigures, NodeKey } from '../core/study/node-figures.ts';
 import type { DatasetFacts, Environment, Failure, Hash, ModelFacts, Study, Target } from '../core/study/study.ts';
@@ -8,6 +9,7 @@ import type { GraphDrawing } from '../core/view/drawing.ts';
 import type { LayoutRequest, LayoutResult } from '../core/view/layers.ts';
 import type { TensorFacts } from '../core/view/tensor-facts.ts';
 import type { CulpritReport, ErrorReport, LatencyReport, SensitivityReport } from '../engine/diagnose/report.ts';
+import type { StructureSensitivity } from '../passes/prune-structured/sensitivity.ts';
 import type { DataHealth, InputPreview, SampleAnswers } from '../workers/engine-protocol.ts';
 import type { Progress } from '../workers/serve.ts';
 
@@ -29,7 +31,7 @@ export interface Job {
 }
 
 export type Theme = 'system' | 'light' | 'dark';
-export type View = 'studio' | 'compare' | 'layers' | 'graph' | 'diagnosis' | 'samples' | 'settings';
+export type View = 'studio' | 'compare' | 'layers' | 'graph' | 'diagnosis' | 'samples' | 'pruning' | 'settings';
 
 export interface Toast {
 	readonly id: string;
@@ -97,7 +99,22 @@ export interface Diagnosis {
 	readonly failure?: Failure;
 }
 
+/** Groups of channels of a variant, and what a person chose to cut of them, in this visit. */
+export interface Pruning {
+	/** undefined while it is being looked for. */
+	readonly plan?: PruningPlan;
+	/** Units that go, by group of the plan. */
+	readonly gone: readonly number[];
+	readonly sensitivity?: StructureSensitivity;
+	/** The sensitivity is being measured. */
+	readonly measuring?: boolean;
+	/** Why there are no groups, or no sensitivity. */
+	readonly failure?: Failure;
+}
+
 export interface AppState {
+	/** Groups that can be cut, by variant; quickly made again. */
+	readonly pruning: Readonly<Record<Hash | 'original', Pruning>>;
 	/** Diagnoses by variant; the original has times only. Gone with the visit: they are quickly made again. */
 	readonly diagnoses: Readonly<Record<Hash | 'original', Diagnosis>>;
 	/** Overlays measured for a variant, for list and graph. */
@@ -175,6 +192,12 @@ export interface Actions {
 	/** Makes a variant in which these layers, by label, stay as they are. */
 	keepLayers(variant: Hash, labels: readonly string[]): Promise<void>;
 	selectNode(node: NodeKey | undefined): void;
+	/** Finds what can be cut out of a variant; kept for the visit. */
+	findGroups(variant: Hash | 'original'): Promise<void>;
+	/** How many units of each group shall go. */
+	chooseCut(variant: Hash | 'original', gone: readonly number[]): void;
+	/** Measures what each group's loss does to the outputs, on the examples that passes learn from. */
+	measureGroups(variant: Hash | 'original'): Promise<void>;
 	cancelJob(id: string): void;
 	cancelAll(): void;
 

@@ -149,6 +149,7 @@ export function createStudies(context: Context, runner: Pick<Runner, 'reset'>): 
 			jobs: [],
 			selected: undefined,
 			selectedNode: undefined,
+			pruning: {},
 			diagnoses: {},
 			nodeFigures: {},
 			pinned: [undefined, undefined],

@@ -7,6 +7,7 @@ import type { Diagnoser, Diagnosing } from './diagnosis.ts';
 import type { Graphs } from './graph.ts';
 import type { InterfaceActions } from './interface-actions.ts';
 import type { Opening } from './open.ts';
+import type { Pruner } from './pruning.ts';
 import type { Running } from './running.ts';
 import type { Samples } from './samples.ts';
 import type { Sharing } from './share.ts';
@@ -16,7 +17,15 @@ import type { Runner } from './work/runner.ts';
 
 type WorkActions = Omit<
 	Actions,
-	keyof Opening | keyof Running | keyof Data | keyof Graphs | keyof Samples | keyof Sharing | keyof InterfaceActions | keyof Diagnosing
+	| keyof Opening
+	| keyof Running
+	| keyof Data
+	| keyof Graphs
+	| keyof Samples
+	| keyof Sharing
+	| keyof InterfaceActions
+	| keyof Diagnosing
+	| keyof Pruner['actions']
 >;
 
 /** Actions around studies, links and the queue. */
@@ -24,7 +33,7 @@ export function workActions(
 	context: Context,
 	studies: Studies,
 	runner: Runner,
-	diagnoser: Pick<Diagnoser, 'cancel' | 'cancelAll'>,
+	measurers: readonly Pick<Diagnoser, 'cancel' | 'cancelAll'>[],
 ): WorkActions {
 	const { services, get, set } = context;
 	const say = (error: unknown): void => {
@@ -80,10 +89,10 @@ export function workActions(
 			}
 		},
 		cancelJob(id) {
-			if (!diagnoser.cancel(id)) runner.cancel(id);
+			if (!measurers.some((measurer) => measurer.cancel(id))) runner.cancel(id);
 		},
 		cancelAll() {
-			diagnoser.cancelAll();
+			for (const measurer of measurers) measurer.cancelAll();
 			runner.cancelAll();
 		},
 		takeOver() {
