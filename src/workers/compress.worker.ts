@@ -11,7 +11,7 @@ import { variantDataFileName, variantDataName, variantFileName } from '../platfo
 import { hasOpfs, opfsRoot } from '../platform/opfs.ts';
 import { openKept } from './kept.ts';
 import { type FinishedOutput, type Output, openOutput } from './output.ts';
-import type { CompressArgs, CompressMethods, CompressResult, DiagnoseArgs } from './protocol.ts';
+import type { CompressArgs, CompressMethods, CompressResult, DiagnoseArgs, GroupSensitivityArgs } from './protocol.ts';
 import { type Call, serve } from './serve.ts';
 import { openModel, totalBytes } from './sources.ts';
 
@@ -114,5 +114,6 @@ serve({
 	inspect,
 	compress,
 	diagnose: async (args: DiagnoseArgs, call: Call) => (await import('./diagnose.ts')).diagnose(args, call),
+	groupSensitivity: async (args: GroupSensitivityArgs, call: Call) => (await import('./group-sensitivity.ts')).groupSensitivity(args, call),
 	nodeTimes: async (args: Parameters<CompressMethods['nodeTimes']>[0], call: Call) => (await import('./diagnose.ts')).nodeTimes(args, call),
 });

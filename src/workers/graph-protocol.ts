@@ -1,3 +1,4 @@
+import type { PruningPlan } from '../core/structure/plan.ts';
 import type { GraphDiff } from '../core/view/diff.ts';
 import type { GraphDrawing } from '../core/view/drawing.ts';
 import type { LayoutRequest, LayoutResult } from '../core/view/layers.ts';
@@ -15,6 +16,8 @@ export interface GraphMethods {
 	draw(args: { readonly model: ShownModel; readonly scope: string }): GraphDrawing;
 	/** Two graphs in one. Where `b` has no graph of that scope, its main graph is taken. */
 	diff(args: { readonly a: ShownModel; readonly b: ShownModel; readonly scope: string }): GraphDiff;
+	/** The groups of channels of a model that can be cut, and all that estimates need. Reads no weights. */
+	pruningPlan(args: { readonly model: ShownModel }): PruningPlan;
 	layOut(args: LayoutRequest): LayoutResult & { readonly method: 'dagre' | 'layers' };
 	/** Statistics of a stored tensor, by the name of its value in that graph. */
 	tensor(args: { readonly model: ShownModel; readonly scope: string; readonly name: string }): TensorFacts | null;

@@ -3,6 +3,8 @@ import type { Graph } from '../core/ir/graph.ts';
 import type { Model } from '../core/ir/model.ts';
 import { isSparse, type SparseTensorRef, type TensorRef } from '../core/ir/tensor.ts';
 import { type InferredTypes, inferTypes } from '../core/onnx/infer.ts';
+import { findStructure } from '../core/structure/groups.ts';
+import { planOf } from '../core/structure/plan.ts';
 import { diffGraphs, type GraphDiff } from '../core/view/diff.ts';
 import { drawGraph, graphAt } from '../core/view/drawing.ts';
 import { type LayoutRequest, type LayoutResult, layeredLayout } from '../core/view/layers.ts';
@@ -51,6 +53,10 @@ async function diff({ a, b, scope }: Args<'diff'>): Result<'diff'> {
 	const inB = graphAt(after.model, scope) ? scope : '';
 	const found = diffGraphs(drawGraph(before.model, before.types, inA), drawGraph(after.model, after.types, inB));
 	return withWeights(found, graphAt(before.model, inA)?.graph, graphAt(after.model, inB)?.graph);
+}
+
+async function pruningPlan({ model }: Args<'pruningPlan'>): Result<'pruningPlan'> {
+	return planOf(await findStructure((await open(model)).model));
 }
 
 /** Bytes of weights that are compared; beyond that only types and shapes are. */
@@ -167,4 +173,4 @@ function outerTensor(graph: Graph, name: string): TensorRef | SparseTensorRef | 
 	return undefined;
 }
 
-serve({ draw, diff, layOut, tensor });
+serve({ draw, diff, pruningPlan, layOut, tensor });

@@ -4,6 +4,7 @@ import type { NodeKey } from '../core/study/node-figures.ts';
 import type { Hash, LayerFacts, ModelFacts, ModelIdentity, Study, Target } from '../core/study/study.ts';
 import type { CulpritReport, ErrorReport, LatencyReport, SensitivityReport } from '../engine/diagnose/report.ts';
 import type { Feeds } from '../engine/port.ts';
+import type { StructureSensitivity } from '../passes/prune-structured/sensitivity.ts';
 import type { LoadedStudy, StudySummary } from '../platform/documents.ts';
 import type { EngineMethods, EngineSubject } from './engine-protocol.ts';
 import type { GraphMethods } from './graph-protocol.ts';
@@ -33,8 +34,18 @@ export interface CompressMethods {
 	compress(args: CompressArgs): CompressResult;
 	/** Where a variant loses, layer by layer. In a worker with a runtime (`learn`). */
 	diagnose(args: DiagnoseArgs): DiagnoseResult;
+	/** What the outputs of a model lose with each of its groups of channels. In a worker with a runtime (`learn`). */
+	groupSensitivity(args: GroupSensitivityArgs): StructureSensitivity;
 	/** Times of a model's nodes on the target of the worker. */
 	nodeTimes(args: { readonly target: Target; readonly files: ModelFiles; readonly feeds: Feeds }): LatencyReport;
+}
+
+export interface GroupSensitivityArgs {
+	readonly subject: EngineSubject;
+	/** The model whose groups are looked at; it takes the original's inputs. */
+	readonly files: ModelFiles;
+	/** Indices of the examples that passes learn from. */
+	readonly calibration: readonly number[];
 }
 
 export interface DiagnoseArgs {

@@ -4,6 +4,18 @@ import type { LatencyTable } from './latency.ts';
 import type { Learned } from './learn.ts';
 import type { PruneOptions } from './options.ts';
 
+/** What of a structure its costs are told by; a page has them without the model. */
+export type Costed = Pick<Structure, 'macs' | 'allMacs' | 'bytes' | 'estimate' | 'sharesLeft'> & {
+	readonly groups: { readonly length: number };
+};
+
+/** What of a learned group budgets are spread by. */
+export type Ranked = Pick<Learned, 'most'> & {
+	readonly group: { readonly index: number; readonly units: { readonly length: number } };
+	readonly curve: readonly { readonly removed: number; readonly error: number }[];
+	readonly probes: readonly { readonly removed: number; readonly divergence: number }[];
+};
+
 /** What the result may have at most; infinite: anything. */
 export interface Budget {
 	readonly macs: number;
@@ -16,7 +28,7 @@ export interface Budget {
 /** Share of the whole by which a budget may be missed: whole channels, rounded, seldom meet it to the number. */
 const SLACK = 0.005;
 
-export function budgetOf(structure: Structure, options: PruneOptions, latency?: LatencyTable): Budget | undefined {
+export function budgetOf(structure: Costed, options: PruneOptions, latency?: LatencyTable): Budget | undefined {
 	if (options.macsChange === 0 && options.bytesChange === 0 && !latency) return undefined;
 	const limit = (total: number, change: number): number => (change < 0 ? total * (1 + change + SLACK) : Number.POSITIVE_INFINITY);
 	return {
@@ -35,12 +47,7 @@ export interface Left {
 	readonly ms: number;
 }
 
-export function leftOf(
-	structure: Structure,
-	learned: readonly Learned[],
-	counts: readonly number[],
-	latency: LatencyTable | undefined,
-): Left {
+export function leftOf(structure: Costed, learned: readonly Ranked[], counts: readonly number[], latency: LatencyTable | undefined): Left {
 	const gone = new Array<number>(structure.groups.length).fill(0);
 	for (const [i, { group }] of learned.entries()) gone[group.index] = counts[i] as number;
 	const estimate = structure.estimate(gone);
@@ -54,12 +61,7 @@ export function countFor(units: number, share: number, options: PruneOptions): n
 }
 
 /** The same share of every group. With a budget: the smallest share that meets it. */
-export function uniformCounts(
-	structure: Structure,
-	learned: readonly Learned[],
-	options: PruneOptions,
-	budget: Budget | undefined,
-): number[] {
+export function uniformCounts(structure: Costed, learned: readonly Ranked[], options: PruneOptions, budget: Budget | undefined): number[] {
 	const counts = (share: number): number[] => learned.map(({ group }) => countFor(group.units.length, share, options));
 	if (!budget) return counts(options.ratio);
 	let [low, high] = [0, 1];
@@ -71,7 +73,7 @@ export function uniformCounts(
 	return counts(high);
 }
 
-function meets(structure: Structure, learned: readonly Learned[], counts: readonly number[], budget: Budget): boolean {
+function meets(structure: Costed, learned: readonly Ranked[], counts: readonly number[], budget: Budget): boolean {
 	const { macs, bytes, ms } = leftOf(structure, learned, counts, budget.latency);
 	return macs <= budget.macs && bytes <= budget.bytes && ms <= budget.ms;
 }
@@ -80,7 +82,7 @@ function meets(structure: Structure, learned: readonly Learned[], counts: readon
  * What the outputs lose by number of removed units: the measured curve of the readers' error, scaled to what the outputs did on trial.
  * Groups whose readers cannot be looked at are taken to be as dear as the dearest.
  */
-export function costCurves(learned: readonly Learned[], options: PruneOptions): ((count: number) => number)[] {
+export function costCurves(learned: readonly Ranked[], options: PruneOptions): ((count: number) => number)[] {
 	const measured = options.allocation === 'sensitivity';
 	const scales = learned.map(({ probes, curve }) =>
 		probes.flatMap(({ removed, divergence }) => {
@@ -136,7 +138,7 @@ function interpolate(points: readonly Point[], count: number): number {
 }
 
 /** The budget met by steps, each time the one that costs the outputs least for what it saves. */
-export function solvedCounts(structure: Structure, learned: readonly Learned[], options: PruneOptions, budget: Budget): number[] {
+export function solvedCounts(structure: Costed, learned: readonly Ranked[], options: PruneOptions, budget: Budget): number[] {
 	const costs = costCurves(learned, options);
 	const counts = learned.map(() => 0);
 	const meeting = (changed: readonly number[]): boolean => meets(structure, learned, changed, budget);
@@ -176,7 +178,7 @@ export function solvedCounts(structure: Structure, learned: readonly Learned[], 
 
 /** The last step seldom ends on the budget: units go back, the dearest first, as far as the budget still holds. */
 function giveBack(
-	learned: readonly Learned[],
+	learned: readonly Ranked[],
 	options: PruneOptions,
 	counts: number[],
 	costs: readonly ((count: number) => number)[],
