@@ -128,7 +128,10 @@ export function testServices(
 		},
 		dropFiles: async ({ hashes }: { hashes: string[] }) => dropVariantFiles(storage, hashes),
 		sweep: () => ({ removed: 0 }),
-		describeInputs: ({ inputs }: { inputs: { kind: string } }) => dataset(inputs.kind === 'files'),
+		describeInputs: ({ inputs }: { inputs: { kind: string; files?: readonly { name: string }[] } }) => ({
+			...dataset(inputs.kind === 'files'),
+			labelled: inputs.files?.some(({ name }) => name.startsWith('labelled')) ?? false,
+		}),
 		splitInputs: ({ facts, split }: { facts: DatasetFacts; split: { seed: number; calibration: number } }) => ({
 			...facts,
 			hash: testHash(`half of ${facts.hash}`),

@@ -92,7 +92,11 @@ describe('running', () => {
 		expect(steps.toSorted()).toEqual(['benchmark', 'compress', 'compress', 'evaluate', 'evaluate', 'evaluate']);
 	});
 
-	it('a variant that learns has the machine for itself, and takes turns with comparing', async () => {
+	it.each([
+		['made-up inputs', [file('m.onnx')], []],
+		// The original is judged on labelled examples at once, and again once some of them are set aside.
+		['labelled examples', [file('m.onnx'), file('labelled.npz')], ['evaluate']],
+	])('a variant that learns has the machine for itself, and takes turns with comparing: %s', async (_, files, before) => {
 		const { services } = testServices();
 		const order: string[] = [];
 		const now = new Set<string>();
@@ -107,12 +111,12 @@ describe('running', () => {
 		};
 		const store = createStore({ ...services, host: { ...services.host, call: call as typeof services.host.call } });
 		await store.start();
-		await store.getState().openFiles([file('m.onnx')]);
+		await store.getState().openFiles(files);
 		await settled(store);
 		const learns = (name: string): Recipe => ({ v: 1, seed: 0, name, steps: [{ pass: 'gptq', options: { note: name } as never }] });
 		await store.getState().runRecipes([learns('a'), learns('b')]);
 		await settled(store);
-		expect(order).toEqual(['compress', 'evaluate', 'evaluate', 'compress', 'evaluate']);
+		expect(order).toEqual([...before, 'compress', 'evaluate', 'evaluate', 'compress', 'evaluate']);
 	});
 
 	it('makes the same recipe once', async () => {
