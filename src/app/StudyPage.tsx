@@ -24,6 +24,7 @@ const Why = memo(WhyCard);
 const DiagnosisView = lazy(async () => ({ default: (await import('../features/diagnosis/DiagnosisView.tsx')).DiagnosisView }));
 const GraphView = lazy(() => import('../features/graph/GraphView.tsx'));
 
+const PruningView = lazy(() => import('../features/pruning/PruningView.tsx'));
 const SamplesView = lazy(() => import('../features/samples/SamplesView.tsx'));
 
 type Tab = 'chart' | 'variants' | 'recipe' | 'model';
@@ -148,7 +149,7 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 				actions.setView('compare');
 			}}
 			onRerun={(id) => void actions.rerun(id)}
-			{...(state.own && { onDiagnose: () => actions.setView('diagnosis') })}
+			{...(state.own && { onDiagnose: () => actions.setView('diagnosis'), onPrune: () => actions.setView('pruning') })}
 			onEditRecipe={(id) => {
 				const variant = study.variants.find((entry) => entry.id === id);
 				if (variant) actions.setDraft({ ...variant.recipe, name: `${variant.name}, edited` });
@@ -214,6 +215,16 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 						}}
 						onClose={() => actions.setView('studio')}
 					/>
+				</Suspense>
+			</main>
+		);
+	}
+	if (state.view === 'pruning' && state.own) {
+		return (
+			<main className="full-view">
+				{heading}
+				<Suspense fallback={<p className="muted">Loading the groups…</p>}>
+					<PruningView study={study} selected={selected} compact={compact} readOnly={readOnly} onClose={() => actions.setView('studio')} />
 				</Suspense>
 			</main>
 		);

@@ -116,6 +116,14 @@ export function commandsOf(store: Store, shell: Shell): Command[] {
 			run: () => store.setView('diagnosis'),
 		},
 		{ id: 'graph', title: 'Graph', keys: 'G', group: 'View', enabled: store.study !== undefined, run: () => store.setView('graph') },
+		{
+			id: 'pruning',
+			title: 'Groups and pruning',
+			keys: 'P',
+			group: 'View',
+			enabled: store.study !== undefined,
+			run: () => store.setView('pruning'),
+		},
 		{ id: 'samples', title: 'Examples', keys: 'S', group: 'View', enabled: store.study !== undefined, run: () => store.setView('samples') },
 		{ id: 'layers', title: 'Sizes by layer', keys: 'L', group: 'View', enabled: open, run: () => store.setView('layers') },
 		{

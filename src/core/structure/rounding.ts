@@ -23,3 +23,12 @@ export function unitsFor(units: number, share: number, rounding: Rounding): numb
 	const left = Math.round((units * (1 - share)) / step) * step;
 	return units - Math.min(units, Math.max(left, leastLeft(units, rounding)));
 }
+
+/** Every number of units that may go of a group, ascending, 0 first. */
+export function cuts(units: number, rounding: Rounding): number[] {
+	const step = stepFor(units, rounding);
+	const least = leastLeft(units, rounding);
+	const found = [0];
+	for (let left = Math.floor((units - 1) / step) * step; left >= least; left -= step) found.push(units - left);
+	return found;
+}

@@ -18,6 +18,8 @@ export interface SelectedPanelProps {
 	readonly onRerun: (variant: VariantId) => void;
 	/** Where this variant loses, layer by layer. */
 	readonly onDiagnose?: () => void;
+	/** Groups of channels that can be cut out of it, and what was. */
+	readonly onPrune?: () => void;
 	readonly onEditRecipe: (variant: VariantId) => void;
 	readonly onCopyText: (text: string, what: string) => void;
 	/** Ways to make the same file elsewhere, and the certificate. */
@@ -26,7 +28,7 @@ export interface SelectedPanelProps {
 
 /** The selected variant: one sentence, three figures with their uncertainty, what was done to it and what to do with it. */
 export function SelectedPanel(props: SelectedPanelProps) {
-	const { study, selected, readOnly, onDownload, onCompare, onRerun, onDiagnose, onEditRecipe, onCopyText, reproduce } = props;
+	const { study, selected, readOnly, onDownload, onCompare, onRerun, onDiagnose, onPrune, onEditRecipe, onCopyText, reproduce } = props;
 	const figures = useMemo(() => figuresOf(study, selected), [study, selected]);
 	const words = qualityWords(figures);
 	const target = targetsOf(study)[0];
@@ -82,6 +84,11 @@ export function SelectedPanel(props: SelectedPanelProps) {
 					{onDiagnose && selected !== 'original' && figures.variant?.file && (
 						<button type="button" onClick={onDiagnose}>
 							Diagnose
+						</button>
+					)}
+					{onPrune && (selected === 'original' || figures.variant?.file) && (
+						<button type="button" onClick={onPrune}>
+							Prune
 						</button>
 					)}
 					{!readOnly && (
