@@ -112,10 +112,10 @@ export function createPruning(context: Context): Pruner {
 		context.wakeWork();
 	};
 
-	/** What is timed must not be disturbed, and a variant that learns has the machine for itself. */
+	/** What is timed must not be disturbed. */
 	const untilQuiet = async (own: string, signal: AbortSignal, progress: (progress: Progress) => void): Promise<void> => {
-		while (get().jobs.some(({ id, state }) => id !== own && state === 'running')) {
-			progress({ stage: 'Waiting until nothing else runs' });
+		while (get().jobs.some(({ id, kind, state }) => id !== own && state === 'running' && kind === 'benchmark')) {
+			progress({ stage: 'Waiting until nothing is being measured' });
 			await new Promise<void>((resolve) => services.later(resolve, 200));
 			signal.throwIfAborted();
 		}

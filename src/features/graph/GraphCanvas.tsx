@@ -255,5 +255,6 @@ export function themeOf(element: Element): Theme {
 		changed: token('pruned'),
 		group: token('notice'),
 		font: style.fontFamily,
+		categories: ['quantized', 'pruned', 'both', 'factorized', 'optimized', 'original', 'bad', 'accent'].map(token),
 	};
 }

@@ -1,16 +1,19 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Recipe } from '../../core/pass/recipe.ts';
+import type { PruningPlan } from '../../core/structure/plan.ts';
 import type { VariantId } from '../../core/study/figures.ts';
 import { type NodeFigures, worstIsLargest } from '../../core/study/node-figures.ts';
 import type { Study } from '../../core/study/study.ts';
 import type { NodeState } from '../../core/view/diff.ts';
 import type { DrawnNode } from '../../core/view/drawing.ts';
+import { groupMarks } from '../../core/view/group-marks.ts';
 import { groupsIn } from '../../core/view/groups.ts';
 import { saveFile } from '../../platform/save.ts';
 import { useStore } from '../../store/index.ts';
 import { formatBytes } from '../../ui/format.ts';
 import { graphPng, graphSvg } from './export-graph.ts';
 import { GraphCanvas, type GraphCanvasHandle, themeOf } from './GraphCanvas.tsx';
+import { GroupLegend } from './GroupLegend.tsx';
 import './graph.css';
 import { NodeList } from './NodeList.tsx';
 import { NodePanel } from './NodePanel.tsx';
@@ -36,6 +39,8 @@ interface Overlay {
 	readonly largestFirst: boolean;
 	valueOf(node: DrawnNode): number | undefined;
 	text(value: number): string;
+	/** Values name groups of channels, from 1, instead of measuring something. */
+	readonly plan?: PruningPlan;
 }
 
 const figureTitles: Readonly<Record<NodeFigures['kind'], string>> = {
@@ -54,7 +59,10 @@ export default function GraphView({ study, selected, readOnly, compact, onSelect
 	const [query, setQuery] = useState('');
 	const [hit, setHit] = useState(0);
 	const [onlyChanges, setOnlyChanges] = useState(false);
-	const [overlayId, setOverlayId] = useState('bytes');
+	const pruningOf = useStore((store) => store.pruning);
+	const findGroups = useStore((store) => store.findGroups);
+	// Somebody who chose what to cut wants to see where that is.
+	const [overlayId, setOverlayId] = useState(() => (pruningOf[selected]?.gone.some((count) => count > 0) ? 'cut' : 'bytes'));
 	const selectNode = useStore((store) => store.selectNode);
 	const asked = useStore((store) => store.selectedNode);
 	const [chosen, setItem] = useState<string | undefined>();
@@ -71,8 +79,15 @@ export default function GraphView({ study, selected, readOnly, compact, onSelect
 	const { drawing, diff, picture, scene, sceneName, closed, setClosed, failure, waiting, quick } = useGraph(shown, other, scope, constants);
 
 	const figures = useStore((store) => store.nodeFigures[shown]);
-	const overlays = useMemo(() => overlaysOf(figures ?? []), [figures]);
-	const overlay = overlays.find(({ id }) => id === overlayId) ?? (overlays[0] as Overlay);
+	const pruning = pruningOf[shown];
+	const overlays = useMemo(
+		() => [...pruningOverlays(pruning?.plan, pruning?.gone ?? []), ...overlaysOf(figures ?? [])],
+		[figures, pruning],
+	);
+	const overlay = overlays.find(({ id }) => id === overlayId) ?? (overlays.find(({ id }) => id === 'bytes') as Overlay);
+	useEffect(() => {
+		if (overlayId === 'groups') void findGroups(shown);
+	}, [overlayId, shown, findGroups]);
 	const heats = useMemo(() => {
 		const values = new Map<number, number>();
 		for (const node of drawing?.nodes ?? []) {
@@ -106,12 +121,21 @@ export default function GraphView({ study, selected, readOnly, compact, onSelect
 			heat: (box) => {
 				const ids = box.item.group?.members ?? (box.item.node ? [box.item.node.id] : []);
 				const values = ids.flatMap((id) => heats.values.get(id) ?? []);
-				if (values.length === 0 || diff) return undefined;
+				if (values.length === 0 || diff || overlay.plan) return undefined;
 				const heat = Math.max(...values.map(heats.heat));
 				return heat > 0 ? heat : undefined;
 			},
+			...(overlay.plan &&
+				!diff && {
+					category: (box: Box) => {
+						const ids = box.item.group?.members ?? (box.item.node ? [box.item.node.id] : []);
+						const named = new Set(ids.flatMap((id) => heats.values.get(id) ?? []));
+						const [only] = named;
+						return only !== undefined && named.size === 1 ? only - 1 : undefined;
+					},
+				}),
 		}),
-		[chosen, foundItems, stateOf, heats, diff],
+		[chosen, foundItems, stateOf, heats, diff, overlay],
 	);
 
 	const setChosen = (item: string | undefined): void => {
@@ -329,6 +353,9 @@ export default function GraphView({ study, selected, readOnly, compact, onSelect
 							: ''}
 				</span>
 			</div>
+			{overlay.plan && !diff && drawing && (
+				<GroupLegend plan={overlay.plan} drawing={drawing} values={heats.values} gone={pruning?.gone ?? []} onChoose={choose} />
+			)}
 			{quick && mode === 'picture' && (
 				<p className="muted">A quick layout: this graph is too large for a thorough one. Close groups for that.</p>
 			)}
@@ -431,6 +458,40 @@ function matches(node: DrawnNode, words: string): boolean {
 
 function topDepth(groups: readonly { readonly depth: number }[]): number {
 	return Math.min(...groups.map(({ depth }) => depth));
+}
+
+/** Groups of channels by colour and number, and what of each node goes. */
+function pruningOverlays(plan: PruningPlan | undefined, gone: readonly number[]): Overlay[] {
+	const marks = plan && groupMarks(plan, gone);
+	const markOf = ({ key }: DrawnNode) => (key === undefined ? undefined : marks?.get(key));
+	const groups: Overlay = {
+		id: 'groups',
+		title: 'groups that can shrink',
+		method: plan ? 'nodes of one number shrink together' : 'looking for groups',
+		largestFirst: false,
+		...(plan && { plan }),
+		valueOf: (node) => {
+			const first = markOf(node)?.groups[0];
+			return first === undefined ? undefined : first + 1;
+		},
+		text: (value) => {
+			const group = plan?.groups[value - 1];
+			const count = gone[value - 1] ?? 0;
+			return group ? `${value}: ${group.units - count} of ${group.units} stay` : '';
+		},
+	};
+	if (!gone.some((count) => count > 0)) return [groups];
+	return [
+		groups,
+		{
+			id: 'cut',
+			title: 'what will be cut',
+			method: 'colour by the share of its output that goes',
+			largestFirst: true,
+			valueOf: (node) => markOf(node)?.gone,
+			text: (value) => (value === 0 ? '' : `${(100 * value).toFixed(1)} %`),
+		},
+	];
 }
 
 function overlaysOf(figures: readonly NodeFigures[]): Overlay[] {

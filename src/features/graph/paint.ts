@@ -22,6 +22,8 @@ export interface Theme {
 	readonly changed: string;
 	readonly group: string;
 	readonly font: string;
+	/** Told apart where a colour names something: used again from the first after the last. */
+	readonly categories: readonly string[];
 }
 
 export interface Marks {
@@ -31,6 +33,8 @@ export interface Marks {
 	readonly state: (box: Box) => NodeState | undefined;
 	/** 0 (nothing) to 1 (worst) of the overlay; undefined where it says nothing. */
 	readonly heat: (box: Box) => number | undefined;
+	/** A number that names what the node belongs to, from 0; its colour is one of the theme's categories. */
+	readonly category?: (box: Box) => number | undefined;
 }
 
 /** Letters that say what a colour says. */
@@ -157,8 +161,16 @@ function paintBox(context: CanvasRenderingContext2D, box: Box, theme: Theme, mar
 	}
 	const stateColour =
 		state === 'added' ? theme.added : state === 'removed' ? theme.removed : state === 'changed' ? theme.changed : undefined;
+	const category = marks.category?.(box);
+	const categoryColour = category === undefined ? undefined : theme.categories[category % theme.categories.length];
+	if (categoryColour) {
+		context.globalAlpha = 0.28;
+		context.fillStyle = categoryColour;
+		context.fill();
+		context.globalAlpha = 1;
+	}
 	const found = marks.found.has(item.id);
-	context.strokeStyle = selected || found ? theme.accent : (stateColour ?? theme.line);
+	context.strokeStyle = selected || found ? theme.accent : (stateColour ?? categoryColour ?? theme.line);
 	context.lineWidth = selected ? Math.max(3, 2 / zoom) : found || stateColour ? Math.max(2, 1.4 / zoom) : Math.max(1, 0.8 / zoom);
 	context.setLineDash(state === 'removed' ? [4, 3] : []);
 	context.stroke();
@@ -179,6 +191,11 @@ function paintBox(context: CanvasRenderingContext2D, box: Box, theme: Theme, mar
 		context.fillStyle = theme.muted;
 		context.font = `${detailSize}px ${theme.font}`;
 		context.fillText(box.detail, x, y + 9, width - 8);
+	}
+	if (category !== undefined) {
+		context.fillStyle = theme.text;
+		context.font = `700 ${detailSize}px ${theme.font}`;
+		context.fillText(String(category + 1), x - width / 2 + 10, y - height / 2 + 9);
 	}
 	if (state && state !== 'same' && stateColour) {
 		context.fillStyle = stateColour;

@@ -99,7 +99,7 @@ export function CutPanel(props: CutPanelProps) {
 								setSaid('');
 							}}
 						>
-							Nothing
+							Reset
 						</button>
 					</fieldset>
 					{said && (

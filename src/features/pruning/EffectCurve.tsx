@@ -9,12 +9,25 @@ export interface EffectCurveProps {
 	readonly gone: number;
 	/** The largest loss of all groups: curves share one scale. */
 	readonly most: number;
+	/** Why nothing is known of it. */
+	readonly why: string | undefined;
+}
+
+/** Two digits, which is what trials on some dozens of examples tell. */
+function lossText(loss: number): string {
+	return loss > 0 && loss < 0.001 ? loss.toExponential(1).replace('e-', 'e−') : loss.toPrecision(2);
 }
 
 /** Loss of the outputs by units cut, root scale, the same for all groups. Dots were measured; the line is drawn between them. */
-export function EffectCurve({ row, gone, most }: EffectCurveProps) {
+export function EffectCurve({ row, gone, most, why }: EffectCurveProps) {
 	const { effect, group } = row;
-	if (!effect) return <span className="muted">–</span>;
+	if (!effect) {
+		return (
+			<span className="muted" title={why}>
+				–
+			</span>
+		);
+	}
 	const x = (removed: number): number => (removed / group.units) * (WIDTH - 4) + 2;
 	const y = (loss: number): number => HEIGHT - 3 - Math.sqrt(Math.max(0, loss) / Math.max(most, 1e-12)) * (HEIGHT - 6);
 	const points = effect.drawn.map(({ removed, divergence }) => `${x(removed).toFixed(1)},${y(divergence).toFixed(1)}`);
@@ -30,7 +43,7 @@ export function EffectCurve({ row, gone, most }: EffectCurveProps) {
 				))}
 				{gone > 0 && <line className="effect-now" x1={x(gone)} x2={x(gone)} y1={1} y2={HEIGHT - 1} />}
 			</svg>
-			<span className="numeric">{(gone > 0 ? now : effect.atQuarter).toPrecision(2)}</span>
+			<span className="numeric effect-figure">{lossText(gone > 0 ? now : effect.atQuarter)}</span>
 		</span>
 	);
 }

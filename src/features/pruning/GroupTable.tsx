@@ -63,6 +63,11 @@ export function GroupTable({ plan, rows, gone, sensitivity, readOnly, compact, o
 					</label>
 				)}
 			</header>
+			{compact && (
+				<p className="cut-line">
+					<span>MACs {changeText(total.macs, plan.macs)}</span> <span>weights {changeText(total.bytes, plan.bytes)}</span>
+				</p>
+			)}
 			<Scroll label="Groups that can shrink" className="group-table">
 				<table className="figures">
 					<thead>
@@ -164,6 +169,11 @@ function CutSlider({ row, gone, after, disabled, onCut }: CutSliderProps) {
 	);
 }
 
+function whyUnknown({ group }: GroupRow, { notes }: StructureSensitivity): string | undefined {
+	const found = notes.find(({ node }) => node !== undefined && group.readers.includes(node));
+	return found && `${found.node}: ${found.reason}`;
+}
+
 function columnsOf(
 	rows: readonly GroupRow[],
 	gone: readonly number[],
@@ -208,7 +218,7 @@ function columnsOf(
 			order: 'effect',
 			title: 'loss',
 			help: 'What the outputs lose with the units cut; where none are, with a quarter of them. Cheapest first',
-			cell: (row) => <EffectCurve row={row} gone={gone[row.index] ?? 0} most={most} />,
+			cell: (row) => <EffectCurve row={row} gone={gone[row.index] ?? 0} most={most} why={whyUnknown(row, sensitivity)} />,
 		});
 	}
 	return columns;

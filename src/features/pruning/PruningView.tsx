@@ -63,7 +63,7 @@ export default function PruningView({ study, selected, compact, readOnly, onClos
 	const make = (macs: number): void => {
 		if (!plan) return;
 		const base: Recipe = variant?.recipe ?? { v: 1, seed: 0, steps: [] };
-		const name = `${selected === 'original' ? '' : `${variant?.name}, `}groups cut, ${changeText(macs, plan.macs)} MACs`;
+		const name = `${selected === 'original' ? 'Groups' : `${variant?.name}, groups`} cut, ${changeText(macs, plan.macs)} MACs`;
 		void runRecipes([cuttingRecipe(base, plan, gone, options, name.slice(0, 200))]);
 	};
 

@@ -181,7 +181,7 @@ function GroupResult({ group, timed, measured }: { readonly group: GroupEntry; r
 				<span className="kept-share" aria-hidden="true">
 					<span style={{ width: `${(100 * after) / Math.max(1, before)}%` }} />
 				</span>
-				{after.toLocaleString()}
+				<span className="kept-count">{after.toLocaleString()}</span>
 			</td>
 			<td className="numeric">{after === before ? '–' : changeText(after, before)}</td>
 			<td className="numeric">{formatCount(macs)}</td>
