@@ -5,6 +5,7 @@ import { decodeFloat16 } from '../numeric/float16.ts';
 import { inferTypes } from '../onnx/infer.ts';
 import type { CalibrationSet, Compute, ComputeSession } from '../pass/calibration.ts';
 import { exposeForRun } from './expose.ts';
+import { giveBack } from './give-back.ts';
 import { feedBytes, joinFeeds, sameShapes } from './join.ts';
 
 /** What one run made of one value. */
@@ -32,6 +33,8 @@ export interface ObserveOptions {
 	readonly batchBytes?: number;
 	/** Bytes of observed values fetched by one run at most; more values are fetched by further runs. default 256 MB */
 	readonly fetchBytes?: number;
+	/** The visitor keeps nothing of the data it is shown: its memory is given back at once. default false */
+	readonly passing?: boolean;
 	readonly signal?: AbortSignal | undefined;
 	/** fraction 0..1 */
 	readonly onProgress?: (fraction: number) => void;
@@ -232,6 +235,7 @@ class ObservedRuns {
 				// Empty: an If that took its other branch.
 				if (data.length === 0) continue;
 				for (const value of this.#byName.get(name) ?? []) await this.#visit({ value, data, dims: tensor.dims, example, count });
+				if (this.#options.passing) giveBack(tensor);
 			}
 		}
 	}

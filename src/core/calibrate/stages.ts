@@ -4,12 +4,15 @@ import type { TensorData } from '../ir/tensor-data.ts';
 import { tensorType } from '../ir/type.ts';
 import type { CalibrationSet, Compute } from '../pass/calibration.ts';
 import { extractModel } from './extract.ts';
+import { giveBack } from './give-back.ts';
 
 export interface StagedOptions {
 	readonly compute: Compute;
 	readonly calibration: CalibrationSet;
 	/** Indices of the examples that run. */
 	readonly indices: readonly number[];
+	/** Visitors keep nothing of the data they are shown: memory of what no stage reads again is given back at once. default false */
+	readonly passing?: boolean;
 	readonly signal?: AbortSignal | undefined;
 }
 
@@ -28,6 +31,8 @@ export class StagedRun {
 	/** Values at the border of what has run, one tensor for each example. */
 	readonly #live = new Map<Value, TensorData[]>();
 	readonly #done = new Set<Node>();
+	/** Values whose tensors belong to the calibration set. */
+	readonly #lent = new Set<Value>();
 	/** Nodes that some target needs. */
 	readonly #needed = new Set<Node>();
 	/** Inputs of the model that stages will ask for: they stay, whoever else reads them. */
@@ -53,7 +58,10 @@ export class StagedRun {
 		const inputs = this.#model.graph.inputs.filter(
 			(value) => this.#asked.has(value) || [...this.#needed].some((node) => readsOf(node).includes(value)),
 		);
-		for (const value of inputs) this.#live.set(value, []);
+		for (const value of inputs) {
+			this.#live.set(value, []);
+			this.#lent.add(value);
+		}
 		for (const index of indices) {
 			signal?.throwIfAborted();
 			const { feeds } = await calibration.example(index, signal);
@@ -131,11 +139,15 @@ export class StagedRun {
 				const results = await session.run(feeds);
 				for (const value of kept) this.#live.get(value)?.push(results[extracted.outputs.get(value) ?? ''] as TensorData);
 				const shown = this.#live.get(target)?.[example];
-				if (shown) await visit(shown, example, beside && results[extracted.outputs.get(beside) ?? '']);
+				const other = beside && results[extracted.outputs.get(beside) ?? ''];
+				if (shown) await visit(shown, example, other);
+				if (this.#options.passing) giveBack(other);
 				// Freed one by one, so that not both sides are held for all examples.
 				for (const value of outgoing) {
 					const list = this.#live.get(value);
-					if (list) list[example] = EMPTY;
+					if (!list) continue;
+					if (this.#options.passing && !this.#lent.has(value)) giveBack(list[example]);
+					list[example] = EMPTY;
 				}
 			}
 		} finally {

@@ -65,12 +65,13 @@ export async function observeModel(
 	const watch = (value: Value, sink: (data: Float32Array, dims: readonly number[], example: number) => void): void => {
 		sinks.set(value, [...(sinks.get(value) ?? []), sink]);
 	};
+	const clip = clipper();
 	for (const entry of leaders(plan)) {
 		const collector = rangeCollector(method);
 		collectors.set(entry.value, collector);
 		const { absorbs } = entry;
 		const source = absorbs?.node.input(0);
-		if (absorbs && source) watch(source, (data) => collector.add(clipped(data, absorbs.low, absorbs.high)));
+		if (absorbs && source) watch(source, (data) => collector.add(clip(data, absorbs.low, absorbs.high)));
 		else watch(entry.value, (data) => collector.add(data));
 	}
 	for (const node of measured) {
@@ -101,7 +102,7 @@ export async function observeModel(
 		({ value, data, dims, example }) => {
 			for (const sink of sinks.get(value) ?? []) sink(data, dims, example);
 		},
-		{ compute, calibration, signal: context.signal, onProgress, ...((judge || measured.length > 0) && { batch: 1 }) },
+		{ compute, calibration, passing: true, signal: context.signal, onProgress, ...((judge || measured.length > 0) && { batch: 1 }) },
 	);
 	const ranges = new Map<Value, Range>();
 	for (const entry of leaders(plan)) {
@@ -121,11 +122,16 @@ function implied(found: Range, entry: QuantizedValue): Range {
 	return found;
 }
 
-function clipped(data: Float32Array, low: number, high: number): Float32Array {
-	const out = new Float32Array(data.length);
-	for (let i = 0; i < data.length; i++) {
-		const x = data[i] as number;
-		out[i] = x < low ? low : Math.min(x, high);
-	}
-	return out;
+/** Numbers between bounds, in one buffer that each call fills anew. */
+function clipper(): (data: Float32Array, low: number, high: number) => Float32Array {
+	let room = new Float32Array(0);
+	return (data, low, high) => {
+		if (room.length < data.length) room = new Float32Array(data.length);
+		const out = room.subarray(0, data.length);
+		for (let i = 0; i < data.length; i++) {
+			const x = data[i] as number;
+			out[i] = x < low ? low : Math.min(x, high);
+		}
+		return out;
+	};
 }
