@@ -135,7 +135,9 @@ async function compare(pair: Pair): Promise<void> {
 	if (dataset?.n !== pair.n || reference.n !== pair.n)
 		wrong.push(`${dataset?.n} examples in the page, ${reference.n} in Python, not ${pair.n}`);
 	if (pair.kind === 'pictures' && dataset?.mapping?.origin !== 'list') wrong.push('the classes are not from classes.txt');
-	const evaluations = ['original', variant?.id].map((id) => study.evaluations.find((entry) => entry.variant === id));
+	const evaluations = ['original', variant?.id].map((id) =>
+		study.evaluations.find((entry) => entry.variant === id && entry.dataset === dataset?.hash),
+	);
 	const lines: string[] = [];
 	const near = (what: string, here: number | null | undefined, there: number, limit: number, points = true): void => {
 		const scale = points ? 100 : 1;

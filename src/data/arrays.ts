@@ -2,11 +2,13 @@ import type { DType } from '../core/ir/dtype.ts';
 import { elementCount } from '../core/ir/dtype.ts';
 import type { Feeds, Port, TensorData } from '../core/ir/tensor-data.ts';
 import { convert, convertible } from '../core/numeric/convert.ts';
+import type { ClassMapping } from '../core/study/data-settings.ts';
 import type { Example } from '../core/study/examples.ts';
 import type { LabelKind, Labels } from '../core/study/task.ts';
 import { classCount } from './class-labels.ts';
 import type { DataTarget } from './dataset.ts';
 import { DataError } from './errors.ts';
+import { LabelSurvey, readLabels as readLabelCells } from './label-column.ts';
 import type { StoredArray } from './npy.ts';
 
 export interface NamedArray {
@@ -19,6 +21,9 @@ export interface ArrayExamples {
 	readonly n: number;
 	readonly labelKind: LabelKind | undefined;
 	readonly classes: number | undefined;
+	/** How words stand for outputs, where labels are words. */
+	readonly mapping?: ClassMapping | undefined;
+	readonly classNames?: readonly string[] | undefined;
 	/** As in Examples; undefined where examples cannot be joined. */
 	readonly batchAxes: Readonly<Record<string, number | null>> | undefined;
 	/** What stands for what, in words. */
@@ -27,6 +32,14 @@ export interface ArrayExamples {
 }
 
 const labelNames = /^(labels?|y|y_(test|true|train|val)|targets?|class(es)?)$/i;
+
+/** What names classes, where labels are words. */
+export interface ClassNaming {
+	/** Lines of classes.txt. */
+	readonly classes?: readonly string[] | undefined;
+	/** A mapping that a person gave. */
+	readonly given?: ClassMapping['classes'] | undefined;
+}
 
 /** How one input is cut out of its array. */
 interface Binding {
@@ -45,9 +58,15 @@ interface Binding {
  * leaves open (or has as 1). Arrays named label, labels, y or target are labels. Masks and token types that are missing are filled in.
  * Throws DataError `mismatch`, which says what does not fit.
  */
-export async function arrayExamples(arrays: readonly NamedArray[], target: DataTarget, where: string): Promise<ArrayExamples> {
-	const { matched, labels, notes } = matchNames(arrays, target, where);
+export async function arrayExamples(
+	arrays: readonly NamedArray[],
+	target: DataTarget,
+	where: string,
+	naming: ClassNaming = {},
+): Promise<ArrayExamples> {
+	const { matched, rest, notes } = matchNames(arrays, target, where);
 	const n = countExamples(matched, target, where);
+	const labels = findLabels(rest, n, [...matched.values()], target, notes);
 	const bindings = new Map<string, Binding>();
 	for (const port of target.inputs) {
 		const source = matched.get(port.name);
@@ -69,7 +88,7 @@ export async function arrayExamples(arrays: readonly NamedArray[], target: DataT
 		notes.push(filled.note);
 	}
 	const single = [...bindings.values()].every(({ step }) => step === 1);
-	const read = labels && (await readLabels(labels, n, single, target, notes));
+	const read = labels && (await readLabels(labels, n, single, target, naming, notes));
 	for (const { port, source } of bindings.values()) {
 		if (source.array.dtype !== port.dtype) notes.push(`"${source.name}" ${source.array.dtype} as ${port.dtype}`);
 	}
@@ -89,6 +108,8 @@ export async function arrayExamples(arrays: readonly NamedArray[], target: DataT
 		n,
 		labelKind: read?.kind,
 		classes: read?.classes,
+		mapping: read?.mapping,
+		classNames: read?.names,
 		batchAxes: joinable ? batchAxes : undefined,
 		notes,
 		async example(index) {
@@ -108,11 +129,17 @@ const plainName = (name: string): string =>
 		.toLowerCase()
 		.replace(/[^a-z0-9]/g, '');
 
+/** The part of a set that an array is of, by its name: x_test, train_images. */
+const partOf = (name: string): string | undefined =>
+	/(?:^|[^a-z])(train|test|val|valid|validation)(?:[^a-z]|$)/i.exec(name)?.[1]?.toLowerCase();
+const plainEnding = (name: string): string => name.replace(/^.*[\\/]/, '').replace(/\.npy$/i, '');
+const isLabelName = (name: string): boolean => labelNames.test(plainEnding(name));
+
 function matchNames(
 	arrays: readonly NamedArray[],
 	target: DataTarget,
 	where: string,
-): { matched: Map<string, NamedArray>; labels: NamedArray | undefined; notes: string[] } {
+): { matched: Map<string, NamedArray>; rest: readonly NamedArray[]; notes: string[] } {
 	if (arrays.length === 0) throw new DataError('empty', 'It holds no arrays.', where);
 	const notes: string[] = [];
 	const matched = new Map<string, NamedArray>();
@@ -126,17 +153,21 @@ function matchNames(
 			left.delete(found);
 		}
 	}
-	const labels = [...left].find(({ name }) => labelNames.test(name.replace(/^.*[\\/]/, '').replace(/\.npy$/i, '')));
-	if (labels) left.delete(labels);
+	// A set in parts is measured on the one that was kept back.
+	const unlabelled = [...left].filter(({ name }) => !isLabelName(name));
+	const tested = unlabelled.filter(({ name }) => /^(test|val)/.test(partOf(name) ?? ''));
+	const trained = tested.length > 0 ? unlabelled.filter(({ name }) => partOf(name) === 'train') : [];
+	if (trained.length > 0 && matched.size === 0) notes.push(`${list(trained.map(({ name }) => `"${name}"`))} left out`);
 	// What is left over goes by position, if the numbers agree and types and axes could fit.
 	const open = target.inputs.filter((port) => !matched.has(port.name));
-	const rest = [...left];
+	const rest = unlabelled.filter((array) => matched.size > 0 || !trained.includes(array));
 	const byPosition = rest.length > 0 && open.length > 0 && (rest.length === open.length || matched.size === 0);
 	if (byPosition) {
 		for (const [i, port] of open.entries()) {
 			const source = rest[i];
 			if (!source || !convertible(source.array.dtype, port.dtype)) break;
 			matched.set(port.name, source);
+			left.delete(source);
 			notes.push(`"${source.name}" as input "${port.name}"`);
 		}
 	}
@@ -148,7 +179,38 @@ function matchNames(
 			'Name the arrays as the model names its inputs.',
 		);
 	}
-	return { matched, labels, notes };
+	return { matched, rest: [...left], notes };
+}
+
+/**
+ * The array that holds what is right for the examples: one with such a name (of several the one for as many examples, of the same part of the set), else the
+ * only one beside the inputs that has no name (arr_1) or one like it, and holds a class for each.
+ */
+function findLabels(
+	rest: readonly NamedArray[],
+	n: number,
+	inputs: readonly NamedArray[],
+	target: DataTarget,
+	notes: string[],
+): NamedArray | undefined {
+	const parts = new Set(inputs.map(({ name }) => partOf(name)));
+	const rank = ({ name, array }: NamedArray): number => (array.shape[0] === n ? 2 : 0) + (parts.has(partOf(name)) ? 1 : 0);
+	const named = rest.filter(({ name }) => isLabelName(name)).sort((a, b) => rank(b) - rank(a));
+	if (named[0]) return named[0];
+	const outputs = classCount(target);
+	const like = rest.filter(({ name, array: { shape, dtype } }) => {
+		if (!/^arr_\d+$|label|target|class|truth/i.test(plainEnding(name))) return false;
+		const width = elementCount(shape.slice(1));
+		return (
+			shape.length >= 1 &&
+			shape[0] === n &&
+			((width === 1 && /^u?int/.test(dtype)) || (shape.length === 2 && width > 1 && width === outputs))
+		);
+	});
+	const [only] = like;
+	if (!only || like.length > 1) return undefined;
+	notes.push(`"${only.name}" taken as the labels`);
+	return only;
 }
 
 /** Ways to read an array as examples of a port: axis that counts them, how many there are, what one looks like. */
@@ -242,8 +304,17 @@ function mismatch(port: Port, source: NamedArray, where: string): DataError {
 		'mismatch',
 		`"${source.name}" has shape [${source.array.shape.join(', ')}], which does not fit input ${describePort(port)}.`,
 		where,
-		'Save one example after the other along the first axis.',
+		turned(port, source.array.shape) ?? 'Save one example after the other along the first axis.',
 	);
+}
+
+/** Advice where channels stand last and the model has them first, or the other way round. */
+function turned(port: Port, shape: readonly number[]): string | undefined {
+	const [n, a, b, c] = shape;
+	if (shape.length !== 4 || n === undefined || a === undefined || b === undefined || c === undefined) return undefined;
+	if (readings(port, [n, c, a, b]).length > 0) return 'Its channels stand last: save it as x.transpose(0, 3, 1, 2).';
+	if (readings(port, [n, b, c, a]).length > 0) return 'Its channels stand first: save it as x.transpose(0, 2, 3, 1).';
+	return undefined;
 }
 
 async function cut({ port, source, axis, step, dims }: Binding, index: number): Promise<TensorData> {
@@ -307,6 +378,8 @@ const mostSurveyed = 1 << 22;
 interface ReadLabels {
 	readonly kind: LabelKind;
 	readonly classes: number | undefined;
+	readonly mapping?: ClassMapping | undefined;
+	readonly names?: readonly string[] | undefined;
 	of(index: number): Labels | Promise<Labels>;
 }
 
@@ -319,10 +392,12 @@ async function readLabels(
 	n: number,
 	single: boolean,
 	target: DataTarget,
+	naming: ClassNaming,
 	notes: string[],
 ): Promise<ReadLabels | undefined> {
 	const { shape, dtype } = array;
 	const width = shape.slice(1).reduce((product, dim) => product * dim, 1);
+	if (dtype === 'string' && single && shape[0] === n && width === 1) return readWords(array, n, target, naming, notes);
 	if (!single || shape[0] !== n || width < 1 || !convertible(dtype, 'float64')) {
 		notes.push(`"${name}" is left out: it does not give one class for each example`);
 		return undefined;
@@ -367,6 +442,29 @@ async function readLabels(
 			const label = (await row(index))[0] ?? -1;
 			return label >= 0 ? { label } : {};
 		},
+	};
+}
+
+/** Labels that are words, one for each example: through a list of classes or a mapping that is proposed. */
+async function readWords(
+	array: StoredArray,
+	n: number,
+	target: DataTarget,
+	{ classes, given }: ClassNaming,
+	notes: string[],
+): Promise<ReadLabels | undefined> {
+	const words = (await array.read(0, n)) as readonly string[];
+	const survey = new LabelSurvey();
+	for (const word of words) if (word !== '') survey.add([word]);
+	const reader = readLabelCells(survey, target, [], classes, given);
+	if (reader.note !== '') notes.push(reader.note);
+	if (reader.kind === undefined) return undefined;
+	return {
+		kind: reader.kind,
+		classes: reader.classes,
+		mapping: reader.mapping,
+		names: reader.names,
+		of: (index) => reader.read([words[index] ?? '']) ?? {},
 	};
 }
 

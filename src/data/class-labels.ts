@@ -32,6 +32,49 @@ export function parseClassList(text: string): string[] {
 	return lines;
 }
 
+/**
+ * A list of classes in JSON, as tools save it: names in output order, {"cat": 0}, {"0": "cat"}, or {"0": ["n02123045", "cat"]}; also under a key such as
+ * id2label. Undefined where it is something else, or has gaps.
+ */
+export function parseClassJson(text: string): string[] | undefined {
+	let document: unknown;
+	try {
+		document = JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+	if (typeof document !== 'object' || document === null) return undefined;
+	if (Array.isArray(document)) return document.length > 0 && document.every((name) => typeof name === 'string') ? document : undefined;
+	for (const key of ['id2label', 'label2id', 'class_to_idx', 'idx_to_class', 'classes']) {
+		const inner = (document as Record<string, unknown>)[key];
+		if (typeof inner === 'object' && inner !== null) return parseClassJson(JSON.stringify(inner));
+	}
+	const names: string[] = [];
+	const fields = Object.entries(document);
+	for (const [key, value] of fields) {
+		const words = Array.isArray(value) ? value : [value];
+		if (Number.isInteger(value)) names[value as number] = key;
+		else if (/^\d{1,6}$/.test(key) && words.every((word) => typeof word === 'string')) names[Number(key)] = words.join(' ');
+		else return undefined;
+	}
+	return names.length > 0 && names.length === fields.length && Object.keys(names).length === names.length ? names : undefined;
+}
+
+/** Index in a list of classes by name: the whole line or its first word; else in any capitals, where that means one class only. */
+export function classLookup(classes: readonly string[]): (name: string) => number | undefined {
+	const exact = new Map<string, number>();
+	const loose = new Map<string, number | undefined>();
+	classes.forEach((line, index) => {
+		for (const key of [line, line.split(/[\s,;]/)[0] ?? '']) {
+			if (key === '') continue;
+			if (!exact.has(key)) exact.set(key, index);
+			const small = key.toLowerCase();
+			loose.set(small, loose.has(small) && loose.get(small) !== index ? undefined : index);
+		}
+	});
+	return (name) => exact.get(name) ?? loose.get(name.toLowerCase());
+}
+
 function without(note: string, unmapped: readonly string[]): NamedClasses {
 	return { indices: new Map(), origin: 'none', unmapped, names: undefined, note };
 }
@@ -68,11 +111,13 @@ export function mapClasses(
 		if (outputs !== 'open' && classes.length !== outputs) {
 			return without(`labels left out: the list has ${classes.length} classes, the model ${outputs} outputs`, distinct);
 		}
-		const lines = new Map<string, number>();
-		classes.forEach((line, index) => {
-			for (const key of [line, line.split(/[\s,;]/)[0] ?? '']) if (key !== '' && !lines.has(key)) lines.set(key, index);
-		});
-		const indices = new Map(distinct.flatMap((folder) => (lines.has(folder) ? [[folder, lines.get(folder) as number] as const] : [])));
+		const lookup = classLookup(classes);
+		const indices = new Map(
+			distinct.flatMap((folder) => {
+				const index = lookup(folder);
+				return index === undefined ? [] : [[folder, index] as const];
+			}),
+		);
 		if (indices.size === 0) return without(`labels left out: none of the ${what} is in the list of classes`, distinct);
 		const unmapped = distinct.filter((name) => !indices.has(name));
 		const lost = unmapped.length;

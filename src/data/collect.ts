@@ -1,6 +1,6 @@
 import type { ByteSource } from '../core/bytes/source.ts';
 import type { NamedArray } from './arrays.ts';
-import { parseClassList } from './class-labels.ts';
+import { parseClassJson, parseClassList } from './class-labels.ts';
 import type { DataFile } from './dataset.ts';
 import { DataError } from './errors.ts';
 import { gunzip, looksLikeGzip, looksLikeIdx, openIdx } from './idx.ts';
@@ -84,7 +84,7 @@ async function take(found: Collection, entry: Entry, head: Uint8Array): Promise<
 	} else if (looksLikeIdx(head)) found.idx.push({ name: baseName(name), array: await openIdx(await entry.source(), shownName(name)) });
 	else if (looksLikeWav(head)) found.sounds.push(entry);
 	else if (pictureFormat(head) && !/\.(csv|tsv|txt|jsonl?|md)$/i.test(name)) found.pictures.push(entry);
-	else if (/(^|[\\/])(\.|__MACOSX|Thumbs\.db)/i.test(name)) return;
+	else if (/(^|[\\/])(\.|__MACOSX|Thumbs\.db|desktop\.ini$)/i.test(name)) return;
 	else if (pictureEnding.test(name)) found.skipped.add(name, 'The file is not the picture that its name says.');
 	else if (/\.wav$/i.test(name)) found.skipped.add(name, 'The file is not the sound that its name says.');
 	else if (/\.np[yz]$/i.test(name)) found.skipped.add(name, 'The file is not the array that its name says.');
@@ -98,6 +98,7 @@ async function take(found: Collection, entry: Entry, head: Uint8Array): Promise<
 	} else if (/\.json$/i.test(name)) {
 		const text = new TextDecoder().decode(head.slice());
 		if (looksLikeTokenizer(name, text)) found.tokenizer = entry;
+		else if (classDocument.test(name)) await takeClassDocument(found, entry);
 		else if (!/(^|[\\/])(special_tokens_map|tokenizer_config|config|package|metadata|generation_config|vocab)\.json$/i.test(name))
 			found.documents.push(entry);
 	} else if (/\.(jsonl|ndjson)$/i.test(name)) found.documents.push(entry);
@@ -106,6 +107,20 @@ async function take(found: Collection, entry: Entry, head: Uint8Array): Promise<
 		if (!/(^|[\\/])(readme|licen[cs]e|notice)[^\\/]*$/i.test(name)) found.texts.push(entry);
 	} else if (!/\.(md|html?|pdf|ya?ml)$/i.test(name))
 		found.skipped.add(name, 'The file is neither a picture nor an array, nor a sound, a table or text.');
+}
+
+/** Tools save the order of outputs under these names. */
+const classDocument =
+	/(^|[\\/])(class_?to_?idx|idx_?to_?class|class_?(indices|index|names|list)|classes|id2label|label2id|imagenet_class_index)\.json$/i;
+
+/** A list of classes in JSON, or labels of entries under the name of one. */
+async function takeClassDocument(found: Collection, entry: Entry): Promise<void> {
+	const source = await entry.source();
+	if (source.size > longestClassList) throw new DataError('limit', `The list of classes has ${source.size} bytes.`, entry.name);
+	const list = parseClassJson(new TextDecoder().decode((await source.read(0, source.size)).slice()));
+	const ofEntries = list?.some((name) => pictureEnding.test(name) || /\.wav$/i.test(name)) ?? true;
+	if (list && !ofEntries) found.classes ??= list;
+	else found.documents.push(entry);
 }
 
 function plainEntry(name: string, source: ByteSource): Entry {
@@ -132,6 +147,9 @@ async function openArchive(file: DataFile, found: Collection, signal: AbortSigna
 }
 
 export const baseName = (name: string): string => name.split(/[\\/]/).at(-1) ?? name;
+
+/** The folders around an entry, the outermost first. */
+export const foldersOf = (name: string): readonly string[] => name.split(/[\\/]/).slice(0, -1);
 
 /** The folder that an entry lies in. */
 export const folderName = (name: string): string => name.split(/[\\/]/).at(-2) ?? '';

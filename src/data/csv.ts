@@ -38,6 +38,8 @@ export async function indexRecords(source: ByteSource, name: string, quoted: boo
 		throw new DataError('unsupported', 'The text is UTF-16.', name, 'Save it as UTF-8.');
 	}
 	if (head.includes(0)) throw new DataError('unsupported', 'The file is no text: it holds zero bytes.', name);
+	// Old spreadsheets end lines with a carriage return alone.
+	const newline = !head.includes(10) && head.subarray(0, -1).includes(13) ? 13 : 10;
 	const first = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0;
 	let bounds = new Float64Array(3 * 1024);
 	let n = 0;
@@ -46,7 +48,7 @@ export async function indexRecords(source: ByteSource, name: string, quoted: boo
 	let line = 1;
 	let startLine = 1;
 	const close = (end: number, lastByte: number): void => {
-		const stop = lastByte === 13 ? end - 1 : end;
+		const stop = lastByte === 13 && newline === 10 ? end - 1 : end;
 		if (stop > start) {
 			if (stop - start > longestRecord)
 				throw new DataError('limit', `A record of ${stop - start} bytes is too long; at most ${longestRecord} are read.`, name);
@@ -68,9 +70,9 @@ export async function indexRecords(source: ByteSource, name: string, quoted: boo
 		const chunk = await source.read(at, Math.min(chunkBytes, source.size - at));
 		for (let i = 0; i < chunk.length; i++) {
 			const byte = chunk[i] as number;
-			if (byte === 10) line += 1;
+			if (byte === newline) line += 1;
 			if (byte === 34 && quoted) inQuotes = !inQuotes;
-			else if (byte === 10 && !inQuotes) {
+			else if (byte === newline && !inQuotes) {
 				close(at + i, last);
 				start = at + i + 1;
 				startLine = line;
@@ -130,37 +132,71 @@ export function splitRecord(text: string, delimiter: string): string[] {
 
 export const isNumber = (text: string): boolean => text !== '' && Number.isFinite(Number(text));
 
-/** Opens a table. Its first record is a header where it holds a name and no number, or names that no later record repeats. Throws DataError. */
+/**
+ * Opens a table. Its first record is a header where it holds a name and no number, or names that no later record repeats. In front of it, a line that
+ * names the delimiter ("sep=;") and remarks behind a # are passed over; a delimiter at the end of every line opens no column; with semicolons, "1,5" is a
+ * number. Throws DataError.
+ */
 export async function openCsv(source: ByteSource, name: string, signal?: AbortSignal): Promise<Csv> {
 	const records = await indexRecords(source, name, true, signal);
 	if (records.n === 0) throw new DataError('empty', 'The table is empty.', name);
 	const samples: string[] = [];
-	for (let i = 0; i < Math.min(8, records.n); i++) samples.push(await records.text(i));
-	const delimiter = delimiterOf(samples);
-	const rows = samples.map((text) => splitRecord(text, delimiter));
-	const [top = [], ...below] = rows;
-	const numbers = (row: readonly string[]): number => row.filter(isNumber).length;
-	const named = top.every((field) => field === '' || !isNumber(field));
-	const headed =
-		named &&
-		(below.length === 0
-			? new Set(top).size === top.length && top.some((field) => knownColumn.test(field))
-			: below.some((row) => numbers(row) > 0) || top.some((field) => knownColumn.test(field)));
-	const first = headed ? 1 : 0;
+	for (let i = 0; i < Math.min(16, records.n); i++) samples.push(await records.text(i));
+	const stated = /^sep=([,;\t])$/i.exec(samples[0] ?? '')?.[1] as Csv['delimiter'] | undefined;
+	let before = stated ? 1 : 0;
+	// A header may itself begin with a #: then it has as many fields as what follows.
+	const isRemark = (at: number): boolean => {
+		const [line = '', next = ''] = samples.slice(at);
+		return (
+			line.startsWith('#') &&
+			[',', ';', '\t'].every((delimiter) => count(line, delimiter) !== count(next, delimiter) || count(line, delimiter) < 2)
+		);
+	};
+	while (before + 1 < samples.length && isRemark(before)) before += 1;
+	const table = samples.slice(before, before + 8);
+	if (table.length === 0) throw new DataError('empty', 'The table is empty.', name);
+	const delimiter = stated ?? delimiterOf(table);
+	const trailing = table.every((text) => count(text, delimiter) > 1 && splitRecord(text, delimiter).at(-1) === '');
+	const fieldsOf = (text: string): string[] => {
+		const fields = splitRecord(text, delimiter);
+		if (trailing && fields.at(-1) === '') fields.pop();
+		return delimiter === ';' ? fields.map(withPoint) : fields;
+	};
+	const [top = [], ...below] = table.map(fieldsOf);
+	const first = before + (isHeader(top, below) ? 1 : 0);
 	return {
-		header: headed ? top : undefined,
+		header: first > before ? top : undefined,
 		delimiter,
 		n: records.n - first,
-		record: async (index) => splitRecord(await records.text(index + first), delimiter),
+		record: async (index) => fieldsOf(await records.text(index + first)),
 		line: (index) => records.line(index + first),
 	};
+}
+
+const count = (text: string, delimiter: string): number => splitRecord(text, delimiter).length;
+
+/** A number with a decimal comma, as tables with semicolons have them. */
+const withPoint = (field: string): string => (/^[+-]?\d+,\d+(e[+-]?\d+)?$/i.test(field) ? field.replace(',', '.') : field);
+
+function isHeader(top: readonly string[], below: readonly (readonly string[])[]): boolean {
+	const numbers = (row: readonly string[]): number => row.filter(isNumber).length;
+	const known = top.some((field) => knownColumn.test(field));
+	if (top.every((field) => field === '' || !isNumber(field))) {
+		if (below.length === 0) return new Set(top).size === top.length && known;
+		return known || below.some((row) => numbers(row) > 0);
+	}
+	// Columns that are counted, beside one with a name: what data frames without names are saved with.
+	const counted = top.filter(isNumber).map(Number);
+	return (
+		known && below.length > 0 && counted.every((value, i) => value === (counted[0] as number) + i) && (counted[0] === 0 || counted[0] === 1)
+	);
 }
 
 const knownColumn = /^(file|file_?name|image|picture|path|id|text|sentence|label|labels|class|target|category|y)$/i;
 
 function delimiterOf(samples: readonly string[]): Csv['delimiter'] {
 	const score = (delimiter: string): number => {
-		const counts = samples.map((text) => splitRecord(text, delimiter).length);
+		const counts = samples.map((text) => count(text, delimiter));
 		const [first = 1] = counts;
 		// As many fields in every record tell more than many fields.
 		return first < 2 ? 0 : counts.filter((count) => count === first).length * 1000 + first;

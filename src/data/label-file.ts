@@ -1,9 +1,10 @@
 import type { ByteSource } from '../core/bytes/source.ts';
 import type { Csv } from './csv.ts';
+import { entryKey, pathKey } from './entry-matching.ts';
 import { DataError } from './errors.ts';
 import { labelColumns } from './label-column.ts';
 
-/** Labels of entries in a file of their own: cells by the name that the file gives the entry. */
+/** Labels of entries in a file of their own: cells by the name that the file gives the entry (see pathKey). */
 export interface LabelFile {
 	readonly name: string;
 	/** Names of the label columns, where they have names. */
@@ -34,14 +35,22 @@ export async function readLabelTable(csv: Csv, name: string, known: ReadonlySet<
 	const chosen = named.length > 0 ? named : others;
 	const entries = new Map<string, readonly string[]>();
 	const bad: { name: string; reason: string }[] = [];
+	const set = (entry: string, where: string, labels: readonly string[]): void => {
+		const before = entries.get(pathKey(entry));
+		if (before && String(before) !== String(labels)) {
+			bad.push({ name: where, reason: `The line names "${entry}" again, with another label; the first one counts.` });
+		} else entries.set(pathKey(entry), labels);
+	};
 	for (let row = 0; row < csv.n; row++) {
 		const cells = await csv.record(row);
 		const entry = cells[file] ?? '';
 		const where = `${name}, line ${csv.line(row)}`;
 		const labels = chosen.map((i) => cells[i] ?? '');
 		if (entry === '') bad.push({ name: where, reason: 'The line names no file.' });
+		else if (labels.some((cell) => cell.includes('\ufffd')))
+			bad.push({ name: where, reason: 'Its label is no UTF-8: save the table as UTF-8.' });
 		else if (labels.some((cell) => cell === '')) bad.push({ name: where, reason: `The line gives "${entry}" no label.` });
-		else entries.set(entryKey(entry), labels);
+		else set(entry, where, labels);
 	}
 	return { name, columns: header ? chosen.map((i) => header[i] ?? '') : [], entries, bad };
 }
@@ -54,9 +63,9 @@ export function readLabelLines(text: string, name: string, known: ReadonlySet<st
 	for (const line of lines) {
 		const found = /^(.*\S)[\s,;]+(\S+)$/.exec(line.trim());
 		if (!found) return undefined;
-		const key = entryKey(found[1] as string);
-		if (known.has(key)) met += 1;
-		entries.set(key, [found[2] as string]);
+		const path = found[1] as string;
+		if (known.has(entryKey(path))) met += 1;
+		entries.set(pathKey(path), [found[2] as string]);
 	}
 	return met > 0 ? { name, columns: [], entries, bad: [] } : undefined;
 }
@@ -106,13 +115,13 @@ function labelsIn(document: unknown, name: string, known: ReadonlySet<string>, d
 			const label = column === undefined ? undefined : cellOf(fields[column]?.[1]);
 			if (file === undefined) bad.push({ name: `${name}, entry ${i + 1}`, reason: 'The entry names no file.' });
 			else if (!label) bad.push({ name: `${name}, entry ${i + 1}`, reason: `The entry gives "${file}" no label.` });
-			else entries.set(entryKey(file), label);
+			else entries.set(pathKey(file), label);
 		}
 	} else if (typeof document === 'object' && document !== null) {
 		for (const [key, value] of Object.entries(document)) {
 			if (known.has(entryKey(key))) {
 				const label = cellOf(value);
-				if (label) entries.set(entryKey(key), label);
+				if (label) entries.set(pathKey(key), label);
 				else bad.push({ name: key, reason: 'Its label is neither a word nor a number.' });
 			} else if (
 				Array.isArray(value) &&
@@ -120,21 +129,15 @@ function labelsIn(document: unknown, name: string, known: ReadonlySet<string>, d
 				value.every((item) => typeof item === 'string') &&
 				value.some((item) => known.has(entryKey(item)))
 			) {
-				for (const file of value) entries.set(entryKey(file), [key]);
+				for (const file of value) entries.set(pathKey(file), [key]);
 			} else if (depth < 2 && typeof value === 'object' && value !== null) {
 				const inner = labelsIn(value, name, known, depth + 1);
 				if (inner) return inner;
 			} else {
 				const label = cellOf(value);
-				if (label) entries.set(entryKey(key), label);
+				if (label) entries.set(pathKey(key), label);
 			}
 		}
 	} else return undefined;
-	return [...entries.keys()].some((key) => known.has(key)) ? { name, columns: [], entries, bad } : undefined;
-}
-
-/** What entries are matched by: the last part of the path, without its ending, in small letters. */
-export function entryKey(path: string): string {
-	const base = path.split(/[\\/]/).at(-1) ?? path;
-	return base.replace(/\.(jpe?g|png|webp|bmp|gif|avif|wav)$/i, '').toLowerCase();
+	return [...entries.keys()].some((key) => known.has(entryKey(key))) ? { name, columns: [], entries, bad } : undefined;
 }

@@ -1,12 +1,13 @@
 import type { ClassMapping } from '../core/study/data-settings.ts';
 import type { LabelKind, Labels } from '../core/study/task.ts';
-import { classCount, mapClasses, mappingFacts } from './class-labels.ts';
-import { type Collection, type Entry, folderName } from './collect.ts';
+import { classCount, classLookup, mapClasses, mappingFacts } from './class-labels.ts';
+import { type Collection, type Entry, folderName, foldersOf } from './collect.ts';
 import { openCsv } from './csv.ts';
 import type { DataTarget } from './dataset.ts';
+import { entryKey, matchEntries } from './entry-matching.ts';
 import { DataError } from './errors.ts';
 import { LabelSurvey, readLabels } from './label-column.ts';
-import { entryKey, type LabelFile, readLabelJson, readLabelLines, readLabelTable } from './label-file.ts';
+import { type LabelFile, readLabelJson, readLabelLines, readLabelTable } from './label-file.ts';
 import type { ReaderOptions } from './reader.ts';
 
 /** Labels of pictures or sounds, from a file that names them or from their folders. */
@@ -50,7 +51,7 @@ async function findLabelFile(
 					: source.size < 256 << 20
 						? readLabelLines(new TextDecoder().decode((await entry.bytes()).slice()), entry.name, known)
 						: undefined;
-			if (file && [...file.entries.keys()].some((key) => known.has(key))) return file;
+			if (file && [...file.entries.keys()].some((key) => known.has(entryKey(key)))) return file;
 		} catch (error) {
 			if (!(error instanceof DataError)) throw error;
 			found.skipped.add(entry.name, error.message);
@@ -67,31 +68,33 @@ function fromFile(
 	{ settings }: ReaderOptions,
 ): EntryLabels {
 	const survey = new LabelSurvey();
-	const keys = entries.map(({ name }) => entryKey(name));
-	const present = new Set(keys);
-	for (const [key, cells] of file.entries) if (present.has(key)) survey.add(cells);
+	const matched = matchEntries(
+		entries.map(({ name }) => name),
+		file.entries.keys(),
+	);
+	for (const { key } of matched) if (key !== undefined) survey.add(file.entries.get(key) ?? []);
 	const reader = readLabels(survey, target, file.columns, found.classes, settings?.classMapping);
 	for (const { name, reason } of file.bad) found.skipped.add(name, reason);
 	const kept: { entry: Entry; labels?: Labels }[] = [];
 	const seen = new Set<string>();
 	for (const [i, entry] of entries.entries()) {
-		const key = keys[i] as string;
+		const { key, ambiguous } = matched[i] ?? {};
 		if (reader.kind === undefined) {
 			kept.push({ entry });
 			continue;
 		}
-		const cells = file.entries.get(key);
+		const cells = key === undefined ? undefined : file.entries.get(key);
 		const labels = cells && reader.read(cells);
 		if (labels) kept.push({ entry, labels });
-		else
-			found.skipped.add(
-				entry.name,
-				cells ? `Its label "${cells.join(', ').slice(0, 80)}" stands for no output.` : `${file.name} gives it no label.`,
-			);
-		seen.add(key);
+		else found.skipped.add(entry.name, whyNot(file.name, cells, ambiguous));
+		if (key !== undefined) seen.add(key);
 	}
 	if (reader.kind !== undefined) {
-		for (const key of file.entries.keys()) if (!seen.has(key)) found.skipped.add(key, `${file.name} names it, and it is not there.`);
+		const there = new Set(entries.map(({ name }) => entryKey(name)));
+		for (const key of file.entries.keys()) {
+			// One whose name is there, in another folder, is told of at the entry.
+			if (!seen.has(key) && !there.has(entryKey(key))) found.skipped.add(key, `${file.name} names it, and it is not there.`);
+		}
 	}
 	return {
 		kind: reader.kind,
@@ -103,9 +106,27 @@ function fromFile(
 	};
 }
 
+/** The folder of each entry that stands for its class: the nearest around it that is known as one, else the one that it lies in. */
+function classFolders(
+	entries: readonly Entry[],
+	classes: readonly string[] | undefined,
+	given: ClassMapping['classes'] | undefined,
+): readonly string[] {
+	const chosen = given && new Set(given.map(({ name }) => name));
+	const lookup = classes && classLookup(classes);
+	const known = (folder: string): boolean => (chosen ? chosen.has(folder) : lookup?.(folder) !== undefined);
+	return entries.map(({ name }) => foldersOf(name).findLast(known) ?? folderName(name));
+}
+
+function whyNot(file: string, cells: readonly string[] | undefined, ambiguous: true | undefined): string {
+	if (cells) return `Its label "${cells.join(', ').slice(0, 80)}" stands for no output.`;
+	if (ambiguous) return `${file} does not tell it from others of that name: give the folders too.`;
+	return `${file} gives it no label.`;
+}
+
 function fromFolders(entries: readonly Entry[], found: Collection, target: DataTarget, { settings }: ReaderOptions): EntryLabels {
 	const outputs = classCount(target);
-	const folders = entries.map(({ name }) => folderName(name));
+	const folders = classFolders(entries, found.classes, settings?.classMapping);
 	const mapped = outputs === undefined ? undefined : mapClasses(folders, found.classes, outputs, settings?.classMapping);
 	const labelled = mapped !== undefined && mapped.indices.size > 0;
 	const kept: { entry: Entry; labels?: Labels }[] = [];

@@ -116,7 +116,7 @@ type Settled = OpenOptions & { readonly settings: DataSettings };
 
 async function open(found: Collection, target: DataTarget, name: string, options: Settled): Promise<Opened> {
 	if (found.idx.length > 0 && found.arrays.length === 0 && found.pictures.length === 0) return openIdxPair(found, target, name, options);
-	if (found.arrays.length > 0) return openArrays(found.arrays, target, name, options.limit, []);
+	if (found.arrays.length > 0) return openArrays(found.arrays, found, target, name, options, []);
 	if (found.pictures.length > 0) return openPictures(found, target, name, options);
 	if (found.sounds.length > 0) return openSounds(found, target, name, options);
 	const written = found.texts.length + found.tables.length + found.documents.length;
@@ -151,12 +151,21 @@ async function open(found: Collection, target: DataTarget, name: string, options
 
 async function openArrays(
 	arrays: readonly NamedArray[],
+	{ classes, skipped }: Collection,
 	target: DataTarget,
 	name: string,
-	most: number | undefined,
+	{ limit: most, settings }: Settled,
 	notes: readonly string[],
 ): Promise<Opened> {
-	const examples = await arrayExamples(arrays, target, name);
+	let examples: Awaited<ReturnType<typeof arrayExamples>>;
+	try {
+		examples = await arrayExamples(arrays, target, name, { classes, given: settings.classMapping });
+	} catch (error) {
+		// An array that cannot be read may be the very one that is missing.
+		const [bad] = skipped.facts().skipped;
+		if (!(error instanceof DataError) || error.code !== 'mismatch' || !bad) throw error;
+		throw new DataError('mismatch', `${error.message} ${bad.name} was left out: ${bad.reason}`, error.where, error.advice);
+	}
 	const all = [...examples.notes, ...notes];
 	return {
 		...limit(examples, most),
@@ -164,6 +173,8 @@ async function openArrays(
 		kind: 'arrays',
 		labelKind: examples.labelKind,
 		classes: examples.classes,
+		mapping: examples.mapping,
+		...(examples.classNames && { classNames: examples.classNames }),
 		description: all.length > 0 ? `as given; ${all.join('; ')}` : 'as given',
 		evidence: [],
 	};
@@ -281,7 +292,7 @@ async function openIdxPair(found: Collection, target: DataTarget, name: string, 
 	if (!port || !pictureInput(port) || array.shape.length !== 3 || array.dtype !== 'uint8') {
 		const named: NamedArray[] = [{ name: images.name, array: flattenFor(array, port?.shape.length ?? 0) }];
 		if (usable) named.push({ name: 'labels', array: usable.array });
-		return openArrays(named, target, name, options.limit, notes);
+		return openArrays(named, found, target, name, options, notes);
 	}
 	const [, height, width] = array.shape as [number, number, number];
 	const classes = usable ? ((await usable.array.read(0, n)) as ArrayLike<number>) : undefined;

@@ -145,7 +145,7 @@ describe('labels of pictures', () => {
 			{ name: 'labels.csv, line 5', reason: 'The line gives "d.png" no label.' },
 			{ name: 'c.png', reason: 'labels.csv gives it no label.' },
 			{ name: 'sub/b.png', reason: 'Its label "zebra" stands for no output.' },
-			{ name: 'missing', reason: 'labels.csv names it, and it is not there.' },
+			{ name: 'missing.png', reason: 'labels.csv names it, and it is not there.' },
 		]);
 	});
 

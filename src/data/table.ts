@@ -52,6 +52,11 @@ export async function tableExamples(
 		}
 		const cells = await csv.record(row);
 		const wrong = wrongCell(cells, header, wanted, width, feeds);
+		const broken = labelAt.find((column) => cells[column]?.includes('\ufffd'));
+		if (broken !== undefined && wrong === undefined) {
+			skipped.add(`${where}, line ${csv.line(row)}`, `Column "${header[broken]}" is no UTF-8: save the table as UTF-8.`);
+			continue;
+		}
 		const missing = labelAt.find((column) => (cells[column] ?? '') === '');
 		if (wrong !== undefined || missing !== undefined) {
 			skipped.add(`${where}, line ${csv.line(row)}`, wrong ?? `It has no label: column "${header[missing ?? 0]}" is empty.`);
