@@ -155,6 +155,15 @@ describe('commands', () => {
 		expect(json).toMatchObject({ command: 'inspect', parameters: 64 * 128 + 128 * 10, macs: 64 * 128 + 128 * 10, problems: [] });
 	});
 
+	it('lists the groups that structured pruning can cut, and what stays', async () => {
+		const json = JSON.parse((await pareHere(['inspect', at('dense.onnx'), '--groups', '--json'])).out);
+		expect(json.groups).toMatchObject([{ units: 128, kind: 'units', parameters: 64 * 128 + 128 * 10, macs: 64 * 128 + 128 * 10 }]);
+		expect(json.kept).toHaveLength(1);
+		const { out } = await pareHere(['inspect', at('dense.onnx'), '--groups']);
+		expect(out).toContain(json.groups[0].id);
+		expect(out).toContain('an output of the model');
+	});
+
 	it('lists passes and presets', async () => {
 		const passes = JSON.parse((await pareHere(['passes', '--json'])).out).passes as { id: string; options: unknown[] }[];
 		expect(passes.map(({ id }) => id)).toContain('float16');

@@ -1,5 +1,7 @@
 import { checkModel } from '../core/onnx/check.ts';
 import { summarize } from '../core/onnx/summary.ts';
+import { findStructure } from '../core/structure/groups.ts';
+import { type PruningPlan, planOf } from '../core/structure/plan.ts';
 import type { Command } from './command.ts';
 import { UsageError } from './failure.ts';
 import { openModel } from './model-file.ts';
@@ -11,11 +13,11 @@ const mostProblems = 20;
 
 export const inspect: Command = {
 	name: 'inspect',
-	usage: 'pare inspect MODEL',
+	usage: 'pare inspect MODEL [--groups]',
 	summary: 'Facts of a model: inputs, outputs, operators, where the bytes are, what to know before compressing it.',
 	details: 'Reads the structure only, so a model of any size takes a moment. External data is looked for beside the model.',
-	options: {},
-	optionHelp: [],
+	options: { groups: { type: 'boolean' } },
+	optionHelp: [['--groups', 'what structured pruning can cut, with the ids that its option ratios takes, and what cannot be cut']],
 	run: async ({ args, terminal, signal }) => {
 		const [path, ...more] = args.positionals;
 		if (path === undefined || more.length > 0) throw new UsageError('inspect takes one model.');
@@ -64,9 +66,38 @@ export const inspect: Command = {
 				...(facts.layers.length > 0 ? ['\n', layers] : []),
 				...(notes.length > 0 ? ['\n', ...notes.map((note) => `! ${note}\n`)] : []),
 			].join('');
-			return { document: { ...facts, problems }, text };
+			const plan = args.flag('groups') ? planOf(await findStructure(file.model)) : undefined;
+			return {
+				document: { ...facts, problems, ...(plan && { groups: plan.groups, kept: plan.kept }) },
+				text: plan ? `${text}\n${groupText(plan)}` : text,
+			};
 		} finally {
 			await file.close();
 		}
 	},
 };
+
+function groupText({ groups, kept }: PruningPlan): string {
+	const listed = table(
+		[
+			{ title: 'group' },
+			{ title: 'what' },
+			{ title: 'width', right: true },
+			{ title: 'parameters', right: true },
+			{ title: 'MACs', right: true },
+			{ title: 'bytes', right: true },
+			{ title: 'read by' },
+		],
+		groups.map(({ id, kind, units, width, parameters, macs, bytes, readers }) => [
+			printable(id),
+			width > 1 ? `${kind} of ${width}` : kind,
+			String(units),
+			countText(parameters),
+			countText(macs),
+			bytesText(bytes),
+			printable(readers.slice(0, 2).join(', ') + (readers.length > 2 ? ` and ${readers.length - 2} more` : '')),
+		]),
+	);
+	const stays = kept.map(({ layer, reason, node }) => printable(`! the outputs of ${layer} stay: ${reason} (${node})`));
+	return `${groups.length === 0 ? 'Nothing of it can be cut.\n' : listed}${stays.map((line) => `${line}\n`).join('')}`;
+}
