@@ -78,6 +78,7 @@ describe('planOf', () => {
 			const plan = planOf(await findStructure(model));
 			expect(new Set(plan.groups.map(({ id }) => id)).size).toBe(plan.groups.length);
 			expect(estimatePlan(plan, [])).toMatchObject({ macs: plan.macs, bytes: plan.bytes, parameters: plan.parameters });
+			if (name.startsWith('minilm')) expect(plan.groups.map(({ kind }) => kind).filter((kind) => kind === 'heads')).toHaveLength(6);
 			await expectExact(model, 5);
 		},
 		60_000,

@@ -107,6 +107,7 @@ export function planOf(structure: Structure): PruningPlan {
 			nodes.push({ key, axes: axes.filter((axis) => axis !== undefined && axis !== null) });
 		}
 	}
+	const attended = attendedAtoms(structure);
 	const fixed = new Map<Graph, number>();
 	const costs = trace.costs.flatMap(({ node, macs, axes }) => {
 		const shrinking = axes.flatMap((labels) => axisOf(labels) ?? []);
@@ -115,7 +116,7 @@ export function planOf(structure: Structure): PruningPlan {
 		return [];
 	});
 	return {
-		groups: groups.map((group, i) => describe(structure, group, ids[i] as string, !uneven.has(group.index))),
+		groups: groups.map((group, i) => describe(structure, group, ids[i] as string, !uneven.has(group.index), attended)),
 		kept: structure.kept,
 		macs: structure.macs,
 		allMacs: structure.allMacs,
@@ -147,7 +148,7 @@ function ownersIn(graph: Graph, graphs: readonly Graph[]): PlannedBody['owners']
 	);
 }
 
-function describe(structure: Structure, group: Group, id: string, even: boolean): PlannedGroup {
+function describe(structure: Structure, group: Group, id: string, even: boolean, attended: ReadonlySet<number>): PlannedGroup {
 	const { trace } = structure;
 	const values = [...new Set(group.places.map((place) => place.value))];
 	const layers = structure.nodesOf(group);
@@ -155,7 +156,7 @@ function describe(structure: Structure, group: Group, id: string, even: boolean)
 		id,
 		name: group.name,
 		op: group.maker?.op ?? '',
-		kind: kindOf(structure, group),
+		kind: kindOf(group, attended),
 		units: group.units.length,
 		width: group.width,
 		parameters: values.reduce((sum, value) => sum + elementCount(trace.tensorOf(value)?.dims ?? []), 0),
@@ -169,16 +170,25 @@ function describe(structure: Structure, group: Group, id: string, even: boolean)
 	};
 }
 
-function kindOf(structure: Structure, group: Group): UnitKind {
-	const { trace } = structure;
+function kindOf(group: Group, attended: ReadonlySet<number>): UnitKind {
 	const makes = group.maker?.op ?? '';
-	if (group.width === 1)
-		return makes.includes('Conv') ? 'channels' : makes.includes('MatMul') || makes.includes('Gemm') ? 'units' : 'channels';
-	// Heads are what attention multiplies by each other.
-	const attends = structure
-		.nodesOf(group)
-		.some((node) => !trace.isConstant(node.input(0)) && !trace.isConstant(node.input(1)) && node.input(1));
-	return attends ? 'heads' : 'blocks';
+	if (group.width > 1) return group.units.some((root) => attended.has(root)) ? 'heads' : 'blocks';
+	return makes.includes('MatMul') || makes.includes('Gemm') ? 'units' : 'channels';
+}
+
+/** Atoms along axes of what attention multiplies by each other: two values, no weights. */
+function attendedAtoms({ trace }: Structure): Set<number> {
+	const roots = new Set<number>();
+	for (const graph of graphsWithin(trace.model.graph)) {
+		for (const node of graph.nodes()) {
+			const [a, b] = [node.inputs[0], node.inputs[1]];
+			if (!node.op.includes('MatMul') || !a || !b || trace.isConstant(a) || trace.isConstant(b)) continue;
+			for (const labels of [...(trace.axes.get(a) ?? []), ...(trace.axes.get(b) ?? [])]) {
+				for (const atom of labels ?? []) roots.add(trace.atoms.find(atom));
+			}
+		}
+	}
+	return roots;
 }
 
 /** What of an axis can shrink; undefined where nothing can. Groups whose units take different numbers of indices are told. */
