@@ -141,7 +141,7 @@ spec(
 		await view(page)
 			.getByText(/stored tensors? ha(s|ve) another shape/)
 			.click();
-		const got = await shapes(view(page).getByRole('list', { name: 'Shapes before and after' }));
+		const got = await shapes(view(page).getByRole('region', { name: 'Shapes before and after' }));
 		check(got.size === promised.size, `${got.size} tensors changed, ${promised.size} were promised`);
 		for (const [name, change] of promised) check(got.get(name) === change, `${name}: ${got.get(name)}, promised ${change}`);
 		check(Math.abs(made.weights - bytes) <= 64, `weights of ${made.weights} bytes, ${bytes} promised`);

@@ -51,7 +51,7 @@ export function CutPanel(props: CutPanelProps) {
 		() =>
 			plan.tensors.flatMap((tensor) => {
 				const after = leftOfTensor(tensor, gone);
-				return String(after) === String(tensor.dims) ? [] : [{ name: tensor.name, before: tensor.dims, after }];
+				return String(after) === String(tensor.dims) ? [] : [{ tensor: tensor.name, before: tensor.dims, after }];
 			}),
 		[plan, gone],
 	);
@@ -172,18 +172,7 @@ export function CutPanel(props: CutPanelProps) {
 					<summary>
 						{shapes.length} stored {shapes.length === 1 ? 'tensor changes its' : 'tensors change their'} shape
 					</summary>
-					<ul className="shape-list">
-						{shapes.slice(0, 400).map(({ name, before, after }) => (
-							<li key={name}>
-								<span className="shape-name" title={name}>
-									{name}
-								</span>
-								<span>
-									{before.join(' × ')} → {after.join(' × ')}
-								</span>
-							</li>
-						))}
-					</ul>
+					<ShapeList label="Shapes before and after" shapes={shapes} />
 				</details>
 			)}
 		</aside>

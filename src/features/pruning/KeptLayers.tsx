@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
 import type { KeptLayer } from '../../core/structure/groups.ts';
+import { Scroll } from '../../ui/Scroll.tsx';
 
 export interface KeptLayersProps {
 	readonly kept: readonly KeptLayer[];
@@ -26,19 +27,21 @@ export function KeptLayers({ kept, open }: KeptLayersProps) {
 			<summary>
 				{kept.length} {kept.length === 1 ? 'layer keeps its outputs' : 'layers keep their outputs'}: why
 			</summary>
-			<dl>
-				{reasons.slice(0, 200).map(({ reason, node, layers }) => (
-					<div key={`${reason} ${node}`}>
-						<dt>
-							{layers.slice(0, MOST_NAMED).join(', ')}
-							{layers.length > MOST_NAMED ? ` and ${layers.length - MOST_NAMED} more` : ''}
-						</dt>
-						<dd className="muted">
-							{reason} ({node})
-						</dd>
-					</div>
-				))}
-			</dl>
+			<Scroll label="Layers that keep their outputs" className="reasons">
+				<dl>
+					{reasons.slice(0, 200).map(({ reason, node, layers }) => (
+						<div key={`${reason} ${node}`}>
+							<dt>
+								{layers.slice(0, MOST_NAMED).join(', ')}
+								{layers.length > MOST_NAMED ? ` and ${layers.length - MOST_NAMED} more` : ''}
+							</dt>
+							<dd className="muted">
+								{reason} ({node})
+							</dd>
+						</div>
+					))}
+				</dl>
+			</Scroll>
 		</details>
 	);
 }

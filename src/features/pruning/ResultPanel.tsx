@@ -4,6 +4,7 @@ import { Scroll } from '../../ui/Scroll.tsx';
 import { changeText } from './cut.ts';
 import { RecoveryChart } from './RecoveryChart.tsx';
 import { fitText, type PrunedReport } from './result.ts';
+import { ShapeList } from './ShapeList.tsx';
 
 export interface ResultPanelProps {
 	readonly reports: readonly PrunedReport[];
@@ -82,18 +83,7 @@ function Step({ entry, of, compact }: StepProps) {
 							<summary>
 								{shapes.length} stored {shapes.length === 1 ? 'tensor has' : 'tensors have'} another shape
 							</summary>
-							<ul className="shape-list" aria-label="Shapes before and after">
-								{shapes.slice(0, 1000).map(({ tensor, before, after }) => (
-									<li key={tensor}>
-										<span className="shape-name" title={tensor}>
-											{tensor}
-										</span>
-										<span>
-											{before.join(' × ')} → {after.join(' × ')}
-										</span>
-									</li>
-								))}
-							</ul>
+							<ShapeList label="Shapes before and after" shapes={shapes} />
 						</details>
 					)}
 				</section>
@@ -150,14 +140,16 @@ function Step({ entry, of, compact }: StepProps) {
 							<summary>
 								{unfitted.length} {unfitted.length === 1 ? 'layer that reads' : 'layers that read'} what was cut could not be refitted
 							</summary>
-							<dl className="unfitted">
-								{unfitted.map(({ node, key, reason }) => (
-									<div key={key ?? node}>
-										<dt>{node}</dt>
-										<dd className="muted">{reason}</dd>
-									</div>
-								))}
-							</dl>
+							<Scroll label="Layers that could not be refitted" className="reasons">
+								<dl>
+									{unfitted.map(({ node, key, reason }) => (
+										<div key={key ?? node}>
+											<dt>{node}</dt>
+											<dd className="muted">{reason}</dd>
+										</div>
+									))}
+								</dl>
+							</Scroll>
 						</details>
 					)}
 				</section>
