@@ -59,6 +59,9 @@ export async function decodeWith(codecs: Codecs, bytes: Uint8Array, name: string
 	if (claimed && claimed.width * claimed.height > mostPixels) {
 		throw new DataError('limit', `The picture claims ${claimed.width} x ${claimed.height} pixels.`, name);
 	}
+	if (format === 'jpeg' && claimed?.components === 4) {
+		throw new DataError('unsupported', 'The picture is in CMYK, the inks of print, which is not read.', name, 'Convert it to RGB.');
+	}
 	const codec = format === 'jpeg' ? codecs.jpeg : format === 'png' ? codecs.png : codecs.other;
 	if (!codec) {
 		throw new DataError('unsupported', `${format.toUpperCase()} pictures are not read here.`, name, 'Convert them to JPEG or PNG.');

@@ -5,6 +5,7 @@ import { elementCount } from '../core/ir/dtype.ts';
 import type { TensorData } from '../core/ir/tensor-data.ts';
 import { DataError } from './errors.ts';
 import type { StoredArray } from './npy.ts';
+import { crc32 } from './zip.ts';
 
 const elements: Readonly<Record<number, readonly [DType, number]>> = {
 	8: ['uint8', 1],
@@ -81,6 +82,10 @@ export async function gunzip(source: ByteSource, name: string, limitBytes = 1e9)
 		size += chunk.length;
 		if (size <= limitBytes && !bomb()) chunks.push(chunk);
 	});
+	let members = 1;
+	unpacker.onmember = () => {
+		members += 1;
+	};
 	const piece = 1 << 16;
 	try {
 		for (let at = 0; at < source.size; at += piece) {
@@ -98,6 +103,14 @@ export async function gunzip(source: ByteSource, name: string, limitBytes = 1e9)
 	for (const chunk of chunks) {
 		bytes.set(chunk, at);
 		at += chunk.length;
+	}
+	// The end of a file of one piece states its checksum and its size (RFC 1952, 2.3.1): damage inside often unpacks to something.
+	if (members === 1) {
+		const tail = await source.read(Math.max(0, source.size - 8), Math.min(8, source.size));
+		const stated = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
+		if (tail.length < 8 || stated.getUint32(4, true) !== size || stated.getUint32(0, true) !== crc32(bytes)) {
+			throw new DataError('malformed', 'The gzip file is damaged: its checksum is wrong.', name, 'Copy or download it again.');
+		}
 	}
 	return memorySource(bytes);
 }

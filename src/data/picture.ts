@@ -30,8 +30,16 @@ export function pictureFormat(bytes: Uint8Array): PictureFormat | undefined {
 	return undefined;
 }
 
+/** What the head of a picture claims. */
+export interface PictureClaim {
+	readonly width: number;
+	readonly height: number;
+	/** Colour components of a JPEG: 1 grey, 3 colours, 4 inks of print. */
+	readonly components?: number;
+}
+
 /** Width and height that a JPEG or PNG claims, so that a giant one is refused before it is decoded; undefined where they cannot be told. */
-export function claimedSize(bytes: Uint8Array): { readonly width: number; readonly height: number } | undefined {
+export function claimedSize(bytes: Uint8Array): PictureClaim | undefined {
 	const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 	const format = pictureFormat(bytes);
 	if (format === 'png' && bytes.length >= 24) return { width: view.getUint32(16), height: view.getUint32(20) };
@@ -45,7 +53,7 @@ export function claimedSize(bytes: Uint8Array): { readonly width: number; readon
 			continue;
 		}
 		if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
-			return { height: view.getUint16(at + 5), width: view.getUint16(at + 7) };
+			return { height: view.getUint16(at + 5), width: view.getUint16(at + 7), components: view.getUint8(at + 9) };
 		}
 		at += 2 + view.getUint16(at + 2);
 	}
