@@ -7,6 +7,7 @@ import type { StructureSensitivity } from '../../passes/prune-structured/sensiti
 import { spreadBudget, type Wanted } from '../../passes/prune-structured/spread.ts';
 import { formatBytes, formatCount } from '../../ui/format.ts';
 import { type CutOptions, changeText, rounding } from './cut.ts';
+import { ShapeList } from './ShapeList.tsx';
 
 export interface CutPanelProps {
 	readonly plan: PruningPlan;
