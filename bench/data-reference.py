@@ -95,15 +95,16 @@ def sentences(model, variant, path):
 
 
 def sound(model, variant, path):
-    """Frames of 512 samples; the state in front of each frame is the model's own, for both."""
+    """Frames of 512 samples behind the last 64 of the one before, as Silero VAD's own wrapper feeds it; the state in front of each is the model's own, for both."""
     with wave.open(path) as file:
         assert file.getframerate() == 16000 and file.getsampwidth() == 2 and file.getnchannels() == 1
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16).astype(np.float32) / 32768
     own, other = session(model), session(variant)
     state = np.zeros((2, 1, 128), np.float32)
+    padded = np.concatenate([np.zeros(64, np.float32), samples])
     pairs = []
     for at in range(0, len(samples) - 511, 512):
-        feeds = {"input": samples[None, at : at + 512], "state": state, "sr": np.array(16000, np.int64)}
+        feeds = {"input": padded[None, at : at + 576], "state": state, "sr": np.array(16000, np.int64)}
         original = own.run(None, feeds)
         pairs.append((original[0].ravel(), other.run(None, feeds)[0].ravel()))
         state = original[1]

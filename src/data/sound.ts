@@ -29,6 +29,8 @@ export interface SoundExamples extends Pick<Dataset, 'n' | 'example'> {
 const usualRate = 16_000;
 /** Frames tried where the model leaves the length open and keeps a state: 32, 96, 30, 10, 100 ms and 1 s at 16 kHz. */
 const frameLengths = [512, 1536, 480, 160, 1600, 16_000] as const;
+/** Silero VAD 5 and later take a frame of 512 samples at 16 kHz behind the last 64 of the one before (utils_vad.py of that project); without, they hear next to nothing. */
+const silero = { frame: 512, context: 64, state: 128 } as const;
 /** Longest sound that is one example. */
 const longestSeconds = 30;
 /** Most frames that the original is run on for the state of each. */
@@ -132,6 +134,7 @@ export async function soundExamples(
 		return feeds;
 	};
 	const length = await frameLength(roles, sounds[0]?.sound as StoredSound, (samples) => feedsOf(samples, zero), options.trial);
+	const context = length === undefined ? 0 : contextOf(roles, length);
 	const places: Place[] = [];
 	for (const [file, { entry, sound }] of sounds.entries()) {
 		if (length === undefined || labelled) places.push({ file, start: 0 });
@@ -145,7 +148,7 @@ export async function soundExamples(
 	const chosen = spreadIndices(places.length, options.limit ?? places.length);
 	const samplesAt = ({ file, start }: Place): Promise<Float32Array> => {
 		const { sound } = sounds[file] as (typeof sounds)[number];
-		return sound.read(start, length ?? Math.min(sound.n, longestSeconds * usualRate));
+		return sound.read(start - context, length === undefined ? Math.min(sound.n, longestSeconds * usualRate) : context + length);
 	};
 	const carried = await carriedStates(
 		roles,
@@ -162,7 +165,7 @@ export async function soundExamples(
 			? `each sound whole, at most ${longestSeconds} s`
 			: labelled
 				? `each sound cut or filled to ${length} samples`
-				: `frames of ${length} samples`,
+				: `frames of ${length} samples${context > 0 ? `, each behind the last ${context} before it, as Silero VAD takes them` : ''}`,
 		`${usualRate} Hz${other.length > 0 ? `, resampled from ${other.join(' and ')} Hz (windowed sinc)` : ''}`,
 		sounds.some(({ sound }) => sound.channels > 1) && 'channels averaged',
 		roles.states.length > 0 && (carried ? 'state carried from frame to frame by the original' : 'state zero in each frame'),
@@ -212,6 +215,21 @@ async function frameLength(
 		'',
 		'Give its inputs as a .npz.',
 	);
+}
+
+/** Samples of the frame before that stand in front of each: told by the inputs of the models that want them, which nothing else about them says. */
+function contextOf({ sound, states, numbers }: Roles, length: number): number {
+	const [state, ...others] = states;
+	const like =
+		length === silero.frame &&
+		others.length === 0 &&
+		state?.shape.length === 3 &&
+		state.shape[0] === 2 &&
+		state.shape[2] === silero.state &&
+		typeof sound.shape.at(-1) !== 'number' &&
+		numbers.length === 1 &&
+		numbers[0]?.value === 'rate';
+	return like ? silero.context : 0;
 }
 
 /** The state in front of each chosen frame; undefined where it stays zero. */

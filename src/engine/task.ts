@@ -44,6 +44,9 @@ export class LabelSurvey {
 	}
 }
 
+/** Names of outputs that go into the next run (a recurrent state, a cache of keys and values): no answer of the model. */
+const handedOn = /^(state|[hc])_?(n|out|new|next)?$|^(present|past)([_.]|$)|cache/i;
+
 /** The task that was chosen, or what outputs and labels speak for. Throws EngineError `run` where the chosen output is none of the model's. */
 export function taskOf(
 	chosen: Task | undefined,
@@ -64,7 +67,7 @@ export function taskOf(
 			probabilities: rows?.probabilities ?? false,
 			unitLength: rows?.unitLength ?? false,
 			unitInterval: rows?.unitInterval ?? false,
-			feature: looksLikeFeatures(name, rows?.width ?? 0),
+			feature: looksLikeFeatures(name, rows?.width ?? 0) && !(outputs.length > 1 && handedOn.test(name)),
 		};
 	});
 	if (chosen?.output !== undefined && !outputs.some(({ name }) => name === chosen.output)) {
