@@ -39,6 +39,8 @@ interface Overlay {
 	readonly largestFirst: boolean;
 	valueOf(node: DrawnNode): number | undefined;
 	text(value: number): string;
+	/** Values are shares, and colour says them as they are. */
+	readonly shares?: boolean;
 	/** Values name groups of channels, from 1, instead of measuring something. */
 	readonly plan?: PruningPlan;
 }
@@ -94,7 +96,7 @@ export default function GraphView({ study, selected, readOnly, compact, onSelect
 			const value = overlay.valueOf(node);
 			if (value !== undefined && Number.isFinite(value)) values.set(node.id, value);
 		}
-		return { values, heat: heatOf([...values.values()], overlay.largestFirst) };
+		return { values, heat: overlay.shares ? (share: number) => share : heatOf([...values.values()], overlay.largestFirst) };
 	}, [drawing, overlay]);
 
 	const found = useMemo(() => {
@@ -488,6 +490,7 @@ function pruningOverlays(plan: PruningPlan | undefined, gone: readonly number[])
 			title: 'what will be cut',
 			method: 'colour by the share of its output that goes',
 			largestFirst: true,
+			shares: true,
 			valueOf: (node) => markOf(node)?.gone,
 			text: (value) => (value === 0 ? '' : `${(100 * value).toFixed(1)} %`),
 		},
