@@ -63,6 +63,21 @@ export function blobSource(blob: BlobLike): ByteSource {
 }
 
 /** Collects what is written, for tests and small models. */
+/** A sink of known size: bytes go where they stay. Throws RangeError where more come. */
+export class FixedSink implements ByteSink {
+	readonly bytes: Uint8Array<ArrayBuffer>;
+	#at = 0;
+
+	constructor(byteLength: number) {
+		this.bytes = new Uint8Array(byteLength);
+	}
+
+	async write(bytes: Uint8Array): Promise<void> {
+		this.bytes.set(bytes, this.#at);
+		this.#at += bytes.byteLength;
+	}
+}
+
 export class MemorySink implements ByteSink {
 	readonly #parts: Uint8Array[] = [];
 	#size = 0;

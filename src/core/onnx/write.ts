@@ -1,4 +1,4 @@
-import { type ByteSink, type ByteSource, MemorySink } from '../bytes/source.ts';
+import { type ByteSink, type ByteSource, FixedSink } from '../bytes/source.ts';
 import { allGraphs, type Model } from '../ir/model.ts';
 import { isSparse, type TensorRef } from '../ir/tensor.ts';
 import { encodeModel } from './encode-graph.ts';
@@ -257,7 +257,24 @@ class Output {
 
 /** A model as one run of bytes: for tests and small models. */
 export async function serialize(model: Model, options: Pick<WriteOptions, 'verbatim'> = {}): Promise<Uint8Array<ArrayBuffer>> {
-	const sink = new MemorySink();
-	await writeModel(model, sink, { ...options, externalData: 'never' });
-	return sink.bytes();
+	const plan = await planWrite(model, { ...options, externalData: 'never' });
+	const sink = new FixedSink(plan.byteLength);
+	await writePlan(plan, sink);
+	return sink.bytes;
+}
+
+/** A model as two runs of bytes, large weights apart: a runtime then takes them as they are, without a copy inside its own model. */
+export async function serializeApart(
+	model: Model,
+): Promise<{ readonly model: Uint8Array<ArrayBuffer>; readonly external?: { readonly path: string; readonly data: Uint8Array<ArrayBuffer> } }> {
+	const plan = await planWrite(model, { externalData: 'always' });
+	const [main, data] = plan.files;
+	const sink = new FixedSink(main?.byteLength ?? 0);
+	if (!data) {
+		await writePlan(plan, sink);
+		return { model: sink.bytes };
+	}
+	const externalSink = new FixedSink(data.byteLength);
+	await writePlan(plan, sink, { externalSink });
+	return { model: sink.bytes, external: { path: data.name, data: externalSink.bytes } };
 }
