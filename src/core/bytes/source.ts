@@ -62,7 +62,6 @@ export function blobSource(blob: BlobLike): ByteSource {
 	};
 }
 
-/** Collects what is written, for tests and small models. */
 /** A sink of known size: bytes go where they stay. Throws RangeError where more come. */
 export class FixedSink implements ByteSink {
 	readonly bytes: Uint8Array<ArrayBuffer>;
@@ -78,6 +77,7 @@ export class FixedSink implements ByteSink {
 	}
 }
 
+/** Collects what is written, for tests and small models. */
 export class MemorySink implements ByteSink {
 	readonly #parts: Uint8Array[] = [];
 	#size = 0;

@@ -266,7 +266,10 @@ export async function serialize(model: Model, options: Pick<WriteOptions, 'verba
 /** A model as two runs of bytes, large weights apart: a runtime then takes them as they are, without a copy inside its own model. */
 export async function serializeApart(
 	model: Model,
-): Promise<{ readonly model: Uint8Array<ArrayBuffer>; readonly external?: { readonly path: string; readonly data: Uint8Array<ArrayBuffer> } }> {
+): Promise<{
+	readonly model: Uint8Array<ArrayBuffer>;
+	readonly external?: { readonly path: string; readonly data: Uint8Array<ArrayBuffer> };
+}> {
 	const plan = await planWrite(model, { externalData: 'always' });
 	const [main, data] = plan.files;
 	const sink = new FixedSink(main?.byteLength ?? 0);
