@@ -41,6 +41,8 @@ export interface OpenOptions {
 	readonly sample?: boolean;
 	/** Bytes of fitted pictures kept in memory; default 64 MB. */
 	readonly cacheBytes?: number;
+	/** The same files were opened before and every picture could be read: none is decoded before it is asked for. */
+	readonly readable?: boolean;
 	readonly signal?: AbortSignal;
 	readonly onProgress?: (fraction: number) => void;
 }
@@ -221,7 +223,7 @@ function picturesOpened(examples: PictureExamples, notes: readonly (string | fal
 		preview: examples.preview,
 		evidence: examples.evidence,
 		batchAxes: examples.batchAxes,
-		exampleFacts: async () => examples.facts,
+		exampleFacts: examples.exampleFacts,
 		kind: 'pictures',
 		picture: examples.preprocessing,
 		treatment: describePreprocessing(examples.preprocessing),

@@ -38,6 +38,8 @@ export interface PictureOptions extends ReaderOptions {
 	readonly cacheBytes?: number;
 	/** Pictures that are fitted at the same time: as many as there are decoders, and one. default 1 */
 	readonly parallel?: number | undefined;
+	/** Every entry was readable when the set was opened before: each is decoded when it is asked for, none beforehand. */
+	readonly readable?: boolean | undefined;
 }
 
 export interface PictureExamples {
@@ -49,7 +51,7 @@ export interface PictureExamples {
 	readonly preprocessing: Preprocessing;
 	readonly description: string;
 	readonly evidence: readonly Evidence[];
-	readonly facts: readonly ExampleFacts[];
+	exampleFacts(signal?: AbortSignal, onProgress?: (fraction: number) => void): Promise<readonly ExampleFacts[]>;
 	example(index: number): Promise<Example>;
 	/** With `as`, resized and cut by that instead. */
 	preview(index: number, as?: Preprocessing): Promise<Picture>;
@@ -75,11 +77,15 @@ export function requirePictureInput(target: DataTarget, where: string): { readon
 
 interface Good {
 	readonly entry: PictureEntry;
-	readonly contentHash: string;
+	/** SHA-256 of its pixels, once they were decoded. */
+	contentHash: string | undefined;
 	kept: Uint8Array | undefined;
 }
 
-/** Decodes every picture once, leaves out damaged ones by name, and makes the others the model's input when they are asked for. */
+/**
+ * Decodes every picture once, leaves out damaged ones by name, and makes the others the model's input when they are asked for. A set that is
+ * known to be readable is decoded picture by picture as they are asked for.
+ */
 export async function pictureExamples(
 	entries: readonly PictureEntry[],
 	target: DataTarget,
@@ -95,7 +101,14 @@ export async function pictureExamples(
 	const chosen = spreadIndices(entries.length, options.limit ?? entries.length);
 	const good: Good[] = [];
 	let budget = options.cacheBytes ?? 64_000_000;
-	const results = inOrder(chosen, options.parallel ?? 1, async (index) => {
+	const keep = (pixels: Uint8Array): Uint8Array | undefined => {
+		budget -= pixels.byteLength;
+		return budget >= 0 ? pixels : undefined;
+	};
+	if (options.readable) {
+		for (const index of chosen) good.push({ entry: entries[index] as PictureEntry, contentHash: undefined, kept: undefined });
+	}
+	const results = inOrder(options.readable ? [] : chosen, options.parallel ?? 1, async (index) => {
 		signal?.throwIfAborted();
 		const entry = entries[index] as PictureEntry;
 		try {
@@ -108,8 +121,7 @@ export async function pictureExamples(
 	let done = 0;
 	for await (const { entry, fitted, error } of results) {
 		if (fitted) {
-			budget -= fitted.pixels.byteLength;
-			good.push({ entry, contentHash: await hashPieces([fitted.pixels]), kept: budget >= 0 ? fitted.pixels : undefined });
+			good.push({ entry, contentHash: await hashPieces([fitted.pixels]), kept: keep(fitted.pixels) });
 		} else skipped.add(entry.name, error?.message ?? '');
 		done += 1;
 		options.onProgress?.(done / chosen.length);
@@ -117,11 +129,35 @@ export async function pictureExamples(
 	if (good.length === 0) {
 		throw new DataError('empty', `None of its ${entries.length} pictures can be read.`, where, skipped.facts().skipped[0]?.reason ?? '');
 	}
+	const pixelsOf = async (item: Good, as: Preprocessing): Promise<Uint8Array> => {
+		if (as !== sized) return (await item.entry.fit(as)).pixels;
+		if (item.kept) return item.kept;
+		const { pixels } = await item.entry.fit(as);
+		// What was decoded beforehand has had its chance to be kept.
+		if (options.readable) item.kept ??= keep(pixels);
+		return pixels;
+	};
 	const fitted = async (index: number, as = sized): Promise<Picture> => {
 		const item = good[index];
 		if (!item) throw new RangeError(`there are ${good.length} pictures, not ${index + 1}`);
-		const pixels = (as === sized ? item.kept : undefined) ?? (await item.entry.fit(as)).pixels;
-		return withAlpha(pixels, as.width, as.height);
+		return withAlpha(await pixelsOf(item, as), as.width, as.height);
+	};
+	const exampleFacts: PictureExamples['exampleFacts'] = async (own, onProgress) => {
+		const unknown = good.filter(({ contentHash }) => contentHash === undefined);
+		let hashed = 0;
+		for await (const { item, pixels } of inOrder(unknown, options.parallel ?? 1, async (item) => {
+			own?.throwIfAborted();
+			return { item, pixels: await pixelsOf(item, sized) };
+		})) {
+			item.contentHash = await hashPieces([pixels]);
+			hashed += 1;
+			onProgress?.(hashed / unknown.length);
+		}
+		return good.map(({ entry, contentHash }) => ({
+			name: entry.name,
+			contentHash: contentHash ?? '',
+			...(entry.labels?.label !== undefined && { label: entry.labels.label }),
+		}));
 	};
 	const evidence: Evidence[] = [];
 	const classed = good.some(({ entry }) => entry.labels?.label !== undefined);
@@ -151,11 +187,7 @@ export async function pictureExamples(
 		preprocessing: settled,
 		description: `${describePreprocessing(settled)}${origin}`,
 		evidence,
-		facts: good.map(({ entry, contentHash }) => ({
-			name: entry.name,
-			contentHash,
-			...(entry.labels?.label !== undefined && { label: entry.labels.label }),
-		})),
+		exampleFacts,
 		preview: (index, as) => fitted(index, as),
 		async example(index) {
 			const tensor = toTensor(await fitted(index), settled);

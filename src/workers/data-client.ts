@@ -21,6 +21,8 @@ export interface RemoteOptions {
 	readonly limit: number;
 	readonly sample: boolean;
 	readonly settings?: DataSettings | undefined;
+	/** See OpenOptions. */
+	readonly readable: boolean;
 	readonly trial: Trial;
 	readonly onProgress: (fraction: number) => void;
 }
@@ -86,7 +88,7 @@ export async function openRemotely(options: RemoteOptions): Promise<RemoteDatase
 	});
 	worker.addEventListener('error', (event) => die(event.message));
 	worker.addEventListener('messageerror', () => die('a message could not be read'));
-	const { files, target, limit, sample, settings = {} } = options;
+	const { files, target, limit, sample, readable, settings = {} } = options;
 	try {
 		// Ports of a session may be live objects of the runtime; plain ones cross.
 		const plain: DataTarget = {
@@ -94,7 +96,7 @@ export async function openRemotely(options: RemoteOptions): Promise<RemoteDatase
 			outputs: target.outputs.map(({ name, dtype, shape }) => ({ name, dtype, shape: [...shape] })),
 			...(target.idLimits && { idLimits: target.idLimits }),
 		};
-		const { previews, ...opened } = (await ask({ ask: 'open', files, target: plain, limit, sample, settings })) as OpenedData;
+		const { previews, ...opened } = (await ask({ ask: 'open', files, target: plain, limit, sample, readable, settings })) as OpenedData;
 		let facts: Promise<readonly ExampleFacts[]> | undefined;
 		return {
 			...opened,

@@ -12,6 +12,7 @@ export type DataRequest =
 			readonly target: DataTarget;
 			readonly limit: number;
 			readonly sample: boolean;
+			readonly readable: boolean;
 			readonly settings: DataSettings;
 	  }
 	| { readonly id: number; readonly ask: 'example'; readonly index: number }

@@ -47,6 +47,7 @@ async function answer(request: Exclude<DataRequest, { ask: 'tried' }>): Promise<
 					decode: decodePicture,
 					limit: request.limit,
 					sample: request.sample,
+					readable: request.readable,
 					settings: request.settings,
 					trial,
 					onProgress: (fraction) => {

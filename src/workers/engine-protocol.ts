@@ -64,6 +64,8 @@ export interface EngineSubject {
 	readonly split?: { readonly seed: number; readonly calibration: number };
 	/** What was found about pictures when the inputs were opened first: a worker that opens them again need not try every convention. */
 	readonly found?: Preprocessing;
+	/** The inputs were opened for this model before; `readable`: and every entry of theirs could be read, so none is read beforehand. */
+	readonly opened?: { readonly readable: boolean };
 }
 
 export interface MeasuredFile {

@@ -7,6 +7,7 @@ import { chosenExamples } from '../data/calibration.ts';
 import type { Dataset, DataTarget, Trial } from '../data/dataset.ts';
 import { idLimits } from '../data/id-limits.ts';
 import { syntheticDataset } from '../data/synthetic.ts';
+import { modelPorts } from '../engine/model-ports.ts';
 import { type Engine, EngineError, type ModelBytes, type Session } from '../engine/port.ts';
 import { createWebEngine } from '../engine/web/index.ts';
 import { openRemotely, type RemoteDataset } from './data-client.ts';
@@ -80,14 +81,20 @@ function refuseHuge(neededBytes: number, budgetBytes: number): void {
 }
 
 async function openInputs(subject: Omit<EngineSubject, 'target'>, call: Call): Promise<Dataset | RemoteDataset> {
-	const { inputs, original, maxExamples, found } = subject;
+	const { inputs, original, maxExamples, found, opened: before } = subject;
 	const model = await openModel(original);
-	refuseHuge(estimateRunBytes(model, await inferTypes(model)), subject.memoryBudgetBytes);
-	const running = await engineOf({ target: { backend: 'wasm', threads: 1 } });
-	const session: Session = await running.load(await modelBytes(original));
+	const types = await inferTypes(model);
+	refuseHuge(estimateRunBytes(model, types), subject.memoryBudgetBytes);
+	let loading: Promise<Session> | undefined;
+	const load = (): Promise<Session> => {
+		loading ??= (async () => (await engineOf({ target: { backend: 'wasm', threads: 1 } })).load(await modelBytes(original)))();
+		return loading;
+	};
 	try {
-		const target: DataTarget = { inputs: session.inputs, outputs: session.outputs, idLimits: idLimits(model) };
-		const trial: Trial = (feeds) => session.run(feeds);
+		// Whether the model runs at all was seen when its inputs were opened first.
+		const ports = (before && modelPorts(model, types)) ?? (await load());
+		const target: DataTarget = { inputs: ports.inputs, outputs: ports.outputs, idLimits: idLimits(model) };
+		const trial: Trial = async (feeds) => (await load()).run(feeds);
 		if (inputs.kind === 'synthetic') {
 			return await syntheticDataset(target, { seed: inputs.seed, n: Math.min(syntheticExamples, maxExamples), trial });
 		}
@@ -97,11 +104,15 @@ async function openInputs(subject: Omit<EngineSubject, 'target'>, call: Call): P
 			limit: maxExamples,
 			sample: inputs.sample,
 			settings: found ? { preprocessing: found, ...inputs.settings } : inputs.settings,
+			readable: before?.readable ?? false,
 			trial,
 			onProgress: (fraction) => call.progress(fraction, 'Reading the inputs'),
 		});
 	} finally {
-		await session.release();
+		await loading?.then(
+			(session) => session.release(),
+			() => {},
+		);
 	}
 }
 

@@ -1,4 +1,4 @@
-import type { Hash, Target } from '../../core/study/study.ts';
+import type { DatasetFacts, Hash, Target } from '../../core/study/study.ts';
 import { variantDataName, variantFiles } from '../../platform/artifacts.ts';
 import type { EngineSubject, MeasuredFile } from '../../workers/engine-protocol.ts';
 import type { Context, OpenStudy } from '../context.ts';
@@ -24,7 +24,13 @@ export function engineSubject({ get }: Context, open: OpenStudy, target: Target)
 		memoryBudgetBytes: settings.memoryBudgetBytes,
 		...(study.dataset?.split && { split: { seed: study.dataset.split.seed, calibration: study.dataset.split.calibration.length } }),
 		...(picture && { found: picture }),
+		...(study.dataset && study.dataset.kind !== 'synthetic' && { opened: { readable: allReadable(study.dataset) } }),
 	};
+}
+
+/** Whether no entry of a set was left out because it could not be read. */
+function allReadable({ n, split, leftOutCount = 0, available, limit }: DatasetFacts): boolean {
+	return available === undefined || (split?.of ?? n) + leftOutCount === limit;
 }
 
 /** The stored file of a variant. Throws with code `file-gone` where it is not there any more. */
