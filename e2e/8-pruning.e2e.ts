@@ -167,6 +167,7 @@ spec(
 			const out = join(folder, 'out.onnx');
 			writeFileSync(recipe, JSON.stringify(made.recipe));
 			const sample = resolve('public/samples/digits');
+			// The same quarter of the examples is learnt from.
 			await run(
 				process.execPath,
 				[
