@@ -133,7 +133,9 @@ export function dampedCholesky(a: Float64Array, n: number, share: number): Dampe
 export function solveLower(factor: Float64Array, n: number, b: Float64Array, columns: number): void {
 	for (let i = 0; i < n; i++) {
 		const row = b.subarray(i * columns, (i + 1) * columns);
-		for (let k = 0; k < i; k++) subtractScaled(row, b.subarray(k * columns, (k + 1) * columns), factor[i * n + k]!);
+		let k = 0;
+		for (; k + 3 < i; k += 4) subtractFour(row, b, k * columns, columns, factor, i * n + k, 1);
+		for (; k < i; k++) subtractScaled(row, b.subarray(k * columns, (k + 1) * columns), factor[i * n + k]!);
 		scaleRow(row, 1 / factor[i * n + i]!);
 	}
 }
@@ -142,9 +144,26 @@ export function solveLower(factor: Float64Array, n: number, b: Float64Array, col
 export function solveLowerTransposed(factor: Float64Array, n: number, b: Float64Array, columns: number): void {
 	for (let i = n - 1; i >= 0; i--) {
 		const row = b.subarray(i * columns, (i + 1) * columns);
-		for (let k = i + 1; k < n; k++) subtractScaled(row, b.subarray(k * columns, (k + 1) * columns), factor[k * n + i]!);
+		let k = i + 1;
+		for (; k + 3 < n; k += 4) subtractFour(row, b, k * columns, columns, factor, k * n + i, n);
+		for (; k < n; k++) subtractScaled(row, b.subarray(k * columns, (k + 1) * columns), factor[k * n + i]!);
 		scaleRow(row, 1 / factor[i * n + i]!);
 	}
+}
+
+/** y -= four rows of b from `from` on, times the factors at `at`, `at + step` ...: y is read and written once for four. */
+function subtractFour(
+	y: Float64Array,
+	b: Float64Array,
+	from: number,
+	columns: number,
+	factor: Float64Array,
+	at: number,
+	step: number,
+): void {
+	const [f0, f1, f2, f3] = [factor[at]!, factor[at + step]!, factor[at + 2 * step]!, factor[at + 3 * step]!];
+	const [p, q, r] = [from + columns, from + 2 * columns, from + 3 * columns];
+	for (let i = 0; i < columns; i++) y[i] = y[i]! - f0 * b[from + i]! - f1 * b[p + i]! - f2 * b[q + i]! - f3 * b[r + i]!;
 }
 
 /** Solves L L^T X = B in place. */
@@ -155,15 +174,33 @@ export function solveCholesky(factor: Float64Array, n: number, b: Float64Array, 
 
 /** Inverse of A = L L^T from its factor: symmetric, row-major [n, n]. */
 export function inverseFromCholesky(factor: Float64Array, n: number): Float64Array {
+	const inverse = lowerInverse(factor, n);
+	solveLowerTransposed(factor, n, inverse, n);
+	return inverse;
+}
+
+/** Inverse of a lower triangular L, itself lower triangular; float32, since what it is multiplied with is summed by the runtime. */
+export function inverseOfLower(factor: Float64Array, n: number): Float32Array {
+	return Float32Array.from(lowerInverse(factor, n));
+}
+
+/** L^-1, row-major [n, n]; zeros right of the diagonal. */
+function lowerInverse(factor: Float64Array, n: number): Float64Array {
 	const inverse = new Float64Array(n * n);
-	for (let i = 0; i < n; i++) inverse[i * n + i] = 1;
-	// Rows of the identity are zero right of the diagonal, and stay so in the first half.
 	for (let i = 0; i < n; i++) {
 		const row = inverse.subarray(i * n, i * n + i + 1);
-		for (let k = 0; k < i; k++) subtractScaled(row, inverse.subarray(k * n, k * n + k + 1), factor[i * n + k]!);
+		row[i] = 1;
+		let k = 0;
+		// Four rows at a time, the longest last: they are zero right of their diagonals.
+		for (; k + 3 < i; k += 4) {
+			const [p, q, r, s] = [k * n, (k + 1) * n, (k + 2) * n, (k + 3) * n];
+			const [a, b, c, d] = [factor[i * n + k]!, factor[i * n + k + 1]!, factor[i * n + k + 2]!, factor[i * n + k + 3]!];
+			for (let j = 0; j < k + 4; j++)
+				row[j] = row[j]! - a * inverse[p + j]! - b * inverse[q + j]! - c * inverse[r + j]! - d * inverse[s + j]!;
+		}
+		for (; k < i; k++) subtractScaled(row, inverse.subarray(k * n, k * n + k + 1), factor[i * n + k]!);
 		scaleRow(row, 1 / factor[i * n + i]!);
 	}
-	solveLowerTransposed(factor, n, inverse, n);
 	return inverse;
 }
 

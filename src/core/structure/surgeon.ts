@@ -1,4 +1,4 @@
-import { dampedCholesky, inverseFromCholesky, solveCholesky } from '../numeric/linear-algebra.ts';
+import { dampedCholesky, inverseOfLower, solveCholesky } from '../numeric/linear-algebra.ts';
 import { seededRandom } from '../numeric/random.ts';
 import type { RowProducts } from '../refit/moments.ts';
 
@@ -10,7 +10,7 @@ export interface SurgeonLayer {
 	readonly features: number;
 	/** Covariance of the features over the rows to learn from, and over rows held out; [features, features], any common scale. */
 	readonly covariance: Float64Array;
-	readonly heldCovariance: Float64Array;
+	readonly heldCovariance: Float32Array;
 	/** Means of the features, for the bias that makes up for what goes. */
 	readonly means: Float64Array;
 	/** Rows that the covariance was taken over. */
@@ -46,7 +46,7 @@ export interface SurgeonOptions {
 	/** Added to the diagonals of the covariances, in shares of their means. */
 	readonly damping: number;
 	/** Products by a runtime. */
-	readonly products: RowProducts;
+	readonly products: Pick<RowProducts, 'of'>;
 	readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,7 +56,8 @@ export interface SurgeonOptions {
  * features of a unit, removing it costs tr(W_F (H^-1_FF)^-1 W_F^T); the others become W - W_F (H^-1_FF)^-1 H^-1_F:.
  */
 export async function removalOrder(layers: readonly SurgeonLayer[], units: number, options: SurgeonOptions): Promise<Removal> {
-	const states = layers.map((layer) => new LayerState(layer, options));
+	const states: LayerState[] = [];
+	for (const layer of layers) states.push(await LayerState.open(layer, options));
 	const alive = new Set(Array.from({ length: units }, (_, unit) => unit));
 	const order: number[] = [];
 	const curve: ErrorPoint[] = [];
@@ -65,7 +66,9 @@ export async function removalOrder(layers: readonly SurgeonLayer[], units: numbe
 		let error = 0;
 		for (const state of states) error += await state.heldError();
 		const wanted = options.keepWeightsAt.includes(order.length);
-		curve.push({ removed: order.length, error, ...(wanted && { layers: states.map((state) => state.result(order)) }) });
+		const results: Awaited<ReturnType<LayerState['result']>>[] = [];
+		if (wanted) for (const state of states) results.push(await state.result());
+		curve.push({ removed: order.length, error, ...(wanted && { layers: results }) });
 	};
 	while (order.length < options.most) {
 		options.signal?.throwIfAborted();
@@ -90,177 +93,217 @@ export async function removalOrder(layers: readonly SurgeonLayer[], units: numbe
 /** Outputs that stand for all of a layer while units are ranked. */
 const MOST_OUTPUTS = 128;
 
+/**
+ * Units of a group are removed from one layer after another, nothing of the size of the inverse covariance being rewritten: each removed
+ * feature leaves one row of a pivoted Cholesky factor of the inverse (Golub and Van Loan, Matrix Computations, 4.2.8), from which the
+ * columns that later removals need are told. n k numbers are read for the k-th removal instead of n^2 being updated.
+ */
 class LayerState {
 	readonly #layer: SurgeonLayer;
-	readonly #products: RowProducts;
-	readonly #damping: number;
+	readonly #products: Pick<RowProducts, 'of'>;
 	readonly #outputs: number;
-	readonly #inverse: Float64Array;
+	/** Inverse of the damped covariance, as it was at the start. */
+	readonly #inverse: Float32Array;
+	/** A row for each removed feature: H^-1 of what is left is H^-1 - R^T R. */
+	readonly #rows: Float32Array[] = [];
+	/** The removed features, in the order of the rows. */
+	readonly #removed: number[] = [];
 	/** Weights while units go: the layer's own, or random mixtures of its outputs where these are many. */
-	readonly #weights: Float64Array;
-	readonly #start: Float64Array;
-	/** Sum over outputs of squared weights, by feature. */
-	readonly #energy: Float64Array;
-	readonly #gone: Uint8Array;
+	readonly #weights: Float32Array;
+	readonly #start: Float32Array;
+	/** For each unit that is left its block of H^-1 and of W^T W, [m, m]. */
+	readonly #blocks: ({ readonly inverse: Float64Array; readonly energy: Float64Array } | undefined)[];
 	readonly #scale: number;
-	readonly #held: Float32Array;
 	#signal: number | undefined;
 
-	constructor(layer: SurgeonLayer, options: SurgeonOptions) {
+	private constructor(layer: SurgeonLayer, inverse: Float32Array, products: Pick<RowProducts, 'of'>) {
 		this.#layer = layer;
-		this.#products = options.products;
+		this.#products = products;
+		this.#inverse = inverse;
 		const n = layer.features;
-		// Few rows for many features say little about what makes up for what.
-		this.#damping = options.damping;
-		this.#inverse = inverseFromCholesky(dampedCholesky(layer.covariance, n, this.#damping).factor, n);
 		this.#outputs = Math.min(layer.outputs, MOST_OUTPUTS);
 		this.#weights = mixed(layer.weights, layer.outputs, n, this.#outputs);
 		this.#start = this.#weights.slice();
-		this.#energy = new Float64Array(n);
-		this.#gone = new Uint8Array(n);
-		this.#held = Float32Array.from(layer.heldCovariance);
 		let variance = 0;
-		for (let i = 0; i < this.#weights.length; i++) this.#energy[i % n]! += (this.#weights[i] as number) ** 2;
-		for (let i = 0; i < n; i++) variance += (this.#energy[i] as number) * (layer.covariance[i * n + i] as number);
+		for (let i = 0; i < this.#weights.length; i++) {
+			const f = i % n;
+			variance += (this.#weights[i] as number) ** 2 * (layer.covariance[f * n + f] as number);
+		}
 		this.#scale = variance > 0 ? 1 / variance : 0;
+		this.#blocks = layer.unitFeatures.map((features) => ({
+			inverse: this.#square(features, (a, b) => inverse[a * n + b] as number),
+			energy: this.#square(features, (a, b) => {
+				let sum = 0;
+				for (let at = 0; at < this.#weights.length; at += n) sum += (this.#weights[at + a] as number) * (this.#weights[at + b] as number);
+				return sum;
+			}),
+		}));
 	}
 
-	cost(unit: number): number {
-		const features = this.#layer.unitFeatures[unit] ?? [];
-		const n = this.#layer.features;
-		if (features.length === 1) {
-			const f = features[0] as number;
-			return ((this.#energy[f] as number) / (this.#inverse[f * n + f] as number)) * this.#scale;
-		}
-		const small = this.#block(features);
-		if (!small) return 0;
-		let cost = 0;
-		for (let o = 0; o < this.#outputs; o++) {
-			for (const [i, a] of features.entries()) {
-				for (const [j, b] of features.entries()) {
-					cost += (this.#weights[o * n + a] as number) * (this.#weights[o * n + b] as number) * (small[i * features.length + j] as number);
-				}
-			}
-		}
-		return cost * this.#scale;
+	static async open(layer: SurgeonLayer, { products, damping }: SurgeonOptions): Promise<LayerState> {
+		const n = layer.features;
+		// L^-T L^-1, the product by the runtime.
+		const lower = inverseOfLower(dampedCholesky(layer.covariance, n, damping).factor, n);
+		return new LayerState(layer, await products.of(lower, lower, n), products);
 	}
 
-	/** (H^-1_FF)^-1 for the features of a unit. */
-	#block(features: readonly number[]): Float64Array | undefined {
+	#square(features: readonly number[], entry: (a: number, b: number) => number): Float64Array {
 		const m = features.length;
-		if (m === 0) return undefined;
-		const n = this.#layer.features;
-		const block = new Float64Array(m * m);
-		for (const [i, a] of features.entries()) for (const [j, b] of features.entries()) block[i * m + j] = this.#inverse[a * n + b] as number;
-		return inverseFromCholesky(dampedCholesky(block, m, 1e-9).factor, m);
+		const out = new Float64Array(m * m);
+		for (const [i, a] of features.entries()) for (const [j, b] of features.entries()) out[i * m + j] = entry(a, b);
+		return out;
+	}
+
+	/** tr(W_F (H^-1_FF)^-1 W_F^T) over the variance of the outputs. */
+	cost(unit: number): number {
+		const block = this.#blocks[unit];
+		if (!block) return 0;
+		const { inverse, energy } = block;
+		if (inverse.length === 1) return ((energy[0] as number) / Math.max(inverse[0] as number, LEAST)) * this.#scale;
+		const m = Math.sqrt(inverse.length);
+		if (m === 0) return 0;
+		const solved = energy.slice();
+		solveCholesky(dampedCholesky(inverse, m, 1e-9).factor, m, solved, m);
+		let trace = 0;
+		for (let i = 0; i < m; i++) trace += solved[i * m + i] as number;
+		return trace * this.#scale;
 	}
 
 	remove(unit: number): void {
-		const features = this.#layer.unitFeatures[unit] ?? [];
-		const small = this.#block(features);
-		if (!small) return;
+		this.#blocks[unit] = undefined;
+		for (const feature of this.#layer.unitFeatures[unit] ?? []) this.#removeFeature(feature);
+	}
+
+	#removeFeature(f: number): void {
 		const n = this.#layer.features;
-		const outputs = this.#outputs;
-		const m = features.length;
-		// Rows (H^-1_FF)^-1 H^-1_F: of the update.
-		const update = new Float64Array(m * n);
-		for (let i = 0; i < m; i++) {
-			for (let k = 0; k < m; k++) {
-				const s = small[i * m + k] as number;
-				const from = (features[k] as number) * n;
-				for (let j = 0; j < n; j++) update[i * n + j]! += s * (this.#inverse[from + j] as number);
-			}
+		const row = this.#inverse.slice(f * n, (f + 1) * n);
+		subtractCombined(row, this.#rows, f);
+		const pivot = Math.max(row[f] as number, LEAST);
+		const by = 1 / Math.sqrt(pivot);
+		for (let j = 0; j < n; j++) row[j] = (row[j] as number) * by;
+		// What is gone stays out of reach, whatever rounding left of it.
+		for (const gone of this.#removed) row[gone] = 0;
+		// w is the feature's column of the weights, u what it gives to W^T w.
+		const weights = this.#weights;
+		const u = new Float64Array(n);
+		let energy = 0;
+		for (let at = 0; at < weights.length; at += n) {
+			const w = weights[at + f] as number;
+			if (w === 0) continue;
+			energy += w * w;
+			for (let j = 0; j < n; j++) u[j]! += w * (weights[at + j] as number);
 		}
-		for (let o = 0; o < outputs; o++) {
-			const row = o * n;
+		for (let at = 0; at < weights.length; at += n) {
+			const w = (weights[at + f] as number) * by;
+			if (w === 0) continue;
+			for (let j = 0; j < n; j++) weights[at + j]! -= w * (row[j] as number);
+			weights[at + f] = 0;
+		}
+		for (const [unit, block] of this.#blocks.entries()) {
+			if (!block) continue;
+			const features = this.#layer.unitFeatures[unit] as readonly number[];
+			const m = features.length;
 			for (let i = 0; i < m; i++) {
-				const w = this.#weights[row + (features[i] as number)] as number;
-				if (w === 0) continue;
-				const from = i * n;
-				for (let j = 0; j < n; j++) this.#weights[row + j]! -= w * (update[from + j] as number);
-			}
-			for (const f of features) this.#weights[row + f] = 0;
-		}
-		const columns = features.map((f) => Float64Array.from({ length: n }, (_, i) => this.#inverse[i * n + f] as number));
-		for (let r = 0; r < n; r++) {
-			if (this.#gone[r]) continue;
-			const row = r * n;
-			for (let i = 0; i < m; i++) {
-				const c = columns[i]?.[r] as number;
-				if (c === 0) continue;
-				const from = i * n;
-				for (let j = 0; j < n; j++) this.#inverse[row + j]! -= c * (update[from + j] as number);
+				const a = features[i] as number;
+				const ra = row[a] as number;
+				for (let j = 0; j < m; j++) {
+					const b = features[j] as number;
+					const rb = row[b] as number;
+					block.inverse[i * m + j]! -= ra * rb;
+					block.energy[i * m + j]! += ra * rb * by * by * energy - by * ((u[a] as number) * rb + ra * (u[b] as number));
+				}
 			}
 		}
-		for (const f of features) {
-			this.#gone[f] = 1;
-			for (let i = 0; i < n; i++) {
-				this.#inverse[f * n + i] = 0;
-				this.#inverse[i * n + f] = 0;
-			}
-		}
-		this.#energy.fill(0);
-		for (let o = 0; o < outputs; o++) {
-			const row = o * n;
-			for (let j = 0; j < n; j++) this.#energy[j]! += (this.#weights[row + j] as number) ** 2;
-		}
+		this.#rows.push(row);
+		this.#removed.push(f);
 	}
 
 	/** Error on held-out rows over their variance. */
 	async heldError(): Promise<number> {
 		this.#signal ??= await this.#power(this.#start);
-		const difference = this.#weights.map((w, i) => w - (this.#start[i] as number));
-		return this.#signal > 0 ? (await this.#power(difference)) / this.#signal : 0;
+		if (this.#signal <= 0) return 0;
+		return (await this.#power(this.#weights.map((w, i) => w - (this.#start[i] as number)))) / this.#signal;
 	}
 
 	/** tr(W C W^T) over held-out rows. */
-	async #power(weights: Float64Array): Promise<number> {
+	async #power(weights: Float32Array): Promise<number> {
 		const n = this.#layer.features;
-		const count = this.#outputs;
-		const turned = new Float32Array(weights.length);
-		for (let o = 0; o < count; o++) for (let i = 0; i < n; i++) turned[i * count + o] = weights[o * n + i] as number;
-		const product = await this.#products.of(this.#held, turned, n);
+		const turned = transposed(weights, this.#outputs, n);
+		const product = await this.#products.of(this.#layer.heldCovariance, turned, n);
 		let total = 0;
 		for (let i = 0; i < turned.length; i++) total += (turned[i] as number) * (product[i] as number);
 		return Math.max(0, total);
 	}
 
-	/** The weights that make up for the units in `order`, for all outputs: W - W_R (H^-1_RR)^-1 H^-1_R: with the inverse at the start. */
-	result(order: readonly number[]): { weights: Float32Array; biasChange: Float32Array } {
-		const { outputs, features: n, weights, means, covariance, unitFeatures } = this.#layer;
-		const gone = new Set(order.flatMap((unit) => unitFeatures[unit] ?? []));
-		const kept = Array.from({ length: n }, (_, i) => i).filter((i) => !gone.has(i));
-		const removed = [...gone];
-		// Regression of what is gone on what stays: (C_KK + d)^-1 C_KR, [kept, removed].
-		const inner = new Float64Array(kept.length * kept.length);
-		const right = new Float64Array(kept.length * removed.length);
-		for (const [i, a] of kept.entries()) {
-			for (const [j, b] of kept.entries()) inner[i * kept.length + j] = covariance[a * n + b] as number;
-			for (const [j, b] of removed.entries()) right[i * removed.length + j] = covariance[a * n + b] as number;
+	/** The weights that make up for what is gone, for all outputs: W - W_F (H^-1_FF)^-1 H^-1_F:, of the rows R: W - W_F R_:F^-1 R. */
+	async result(): Promise<{ weights: Float32Array; biasChange: Float32Array }> {
+		const { outputs, features: n, weights, means } = this.#layer;
+		const removed = this.#removed;
+		const k = removed.length;
+		// Y = W_F R_:F^-1, turned: R_:F is upper triangular, since a removed feature is zero in all later rows.
+		const y = new Float32Array(k * outputs);
+		for (let i = 0; i < k; i++) {
+			const to = y.subarray(i * outputs, (i + 1) * outputs);
+			const f = removed[i] as number;
+			for (let o = 0; o < outputs; o++) to[o] = weights[o * n + f] as number;
+			for (let j = 0; j < i; j++) {
+				const by = this.#rows[j]?.[f] as number;
+				const from = y.subarray(j * outputs, (j + 1) * outputs);
+				for (let o = 0; o < outputs; o++) to[o]! -= by * (from[o] as number);
+			}
+			const pivot = 1 / (this.#rows[i]?.[f] as number);
+			for (let o = 0; o < outputs; o++) to[o]! *= pivot;
 		}
-		solveCholesky(dampedCholesky(inner, kept.length, this.#damping).factor, kept.length, right, removed.length);
+		const stacked = new Float32Array(k * n);
+		for (const [i, row] of this.#rows.entries()) stacked.set(row, i * n);
+		const change = await this.#products.of(y, stacked, k);
 		const out = new Float32Array(weights.length);
 		const biasChange = new Float32Array(outputs);
 		for (let o = 0; o < outputs; o++) {
-			const row = o * n;
-			for (const [i, a] of kept.entries()) {
-				let sum = weights[row + a] as number;
-				for (const [j, b] of removed.entries()) sum += (weights[row + b] as number) * (right[i * removed.length + j] as number);
-				out[row + a] = sum;
-			}
 			let shift = 0;
-			for (let i = 0; i < n; i++) shift += ((weights[row + i] as number) - (out[row + i] as number)) * (means[i] as number);
+			for (let i = 0; i < n; i++) {
+				out[o * n + i] = (weights[o * n + i] as number) - (change[o * n + i] as number);
+			}
+			for (const f of removed) out[o * n + f] = 0;
+			for (let i = 0; i < n; i++) shift += ((weights[o * n + i] as number) - (out[o * n + i] as number)) * (means[i] as number);
 			biasChange[o] = shift;
 		}
 		return { weights: out, biasChange };
 	}
 }
 
+/** Least pivot of an inverse covariance: below it is rounding. */
+const LEAST = 1e-30;
+
+/** row -= sum of rows times their entries at a feature, four at a time. */
+function subtractCombined(row: Float32Array, rows: readonly Float32Array[], feature: number): void {
+	const n = row.length;
+	const sum = new Float64Array(n);
+	let k = 0;
+	for (; k + 3 < rows.length; k += 4) {
+		const [p, q, r, s] = [rows[k], rows[k + 1], rows[k + 2], rows[k + 3]] as [Float32Array, Float32Array, Float32Array, Float32Array];
+		const [a, b, c, d] = [p[feature]!, q[feature]!, r[feature]!, s[feature]!];
+		for (let j = 0; j < n; j++) sum[j]! += a * p[j]! + b * q[j]! + c * r[j]! + d * s[j]!;
+	}
+	for (; k < rows.length; k++) {
+		const p = rows[k] as Float32Array;
+		const a = p[feature]!;
+		for (let j = 0; j < n; j++) sum[j]! += a * p[j]!;
+	}
+	for (let j = 0; j < n; j++) row[j]! -= sum[j]!;
+}
+
+function transposed(data: Float32Array, rows: number, columns: number): Float32Array {
+	const out = new Float32Array(data.length);
+	for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = data[i * columns + j] as number;
+	return out;
+}
+
 /** Random sums of rows with equal expected energy of each column (Johnson and Lindenstrauss); the rows themselves where they are few. */
-function mixed(weights: Float32Array, outputs: number, features: number, count: number): Float64Array {
-	if (count === outputs) return Float64Array.from(weights);
+function mixed(weights: Float32Array, outputs: number, features: number, count: number): Float32Array {
+	if (count === outputs) return weights.slice();
 	const random = seededRandom(outputs);
-	const out = new Float64Array(count * features);
+	const out = new Float32Array(count * features);
 	const scale = 1 / Math.sqrt(count);
 	for (let o = 0; o < outputs; o++) {
 		for (let c = 0; c < count; c++) {
