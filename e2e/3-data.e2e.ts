@@ -19,6 +19,8 @@ const colourModel = (): Uint8Array => chain({ whole: false, dims: [1, 3, 16, 16]
 const vectorModel = (): Uint8Array => chain({ whole: false, dims: [1, 3] }, ['Softmax'], [1, 3]);
 const soundModel = (): Uint8Array => chain({ whole: false, dims: [1, 512] }, ['Abs'], [1, 512]);
 const textModel = (): Uint8Array => chain({ whole: true, dims: [1, 8] }, ['Abs'], [1, 8]);
+/** Two classes out of the first two ids. */
+const vocabularyModel = (): Uint8Array => chain({ whole: true, dims: [1, 2] }, ['Softmax'], [1, 2]);
 
 const classes = text('red\ngreen\nblue\n');
 const names = Object.keys(colours) as (keyof typeof colours)[];
@@ -34,6 +36,15 @@ function idx(shape: readonly number[], data: Uint8Array): Uint8Array {
 	return Buffer.concat([head, data]);
 }
 
+/** Doubles, the most significant byte first. */
+function bigEndian(...values: readonly number[]): Uint8Array {
+	const bytes = Buffer.alloc(8 * values.length);
+	values.forEach((value, i) => {
+		bytes.writeDoubleBE(value, 8 * i);
+	});
+	return bytes;
+}
+
 interface Case {
 	readonly what: string;
 	readonly model: Uint8Array;
@@ -41,7 +52,7 @@ interface Case {
 	readonly kind: string;
 	readonly n: number;
 	readonly skipped: number;
-	readonly top1?: number;
+	readonly top1?: number | undefined;
 }
 
 const cases: readonly Case[] = [
@@ -140,6 +151,57 @@ const cases: readonly Case[] = [
 		top1: 1,
 	},
 	{
+		what: 'IDX files as they are',
+		model: vectorModel(),
+		files: [
+			{ name: 'x-idx2-ubyte', bytes: idx([3, 3], Uint8Array.of(9, 0, 0, 0, 9, 0, 0, 0, 9)) },
+			{ name: 'y-idx1-ubyte', bytes: idx([3], Uint8Array.of(0, 1, 1)) },
+		],
+		kind: 'arrays',
+		n: 3,
+		skipped: 0,
+		top1: 2 / 3,
+	},
+	{
+		what: 'two .npy files',
+		model: vectorModel(),
+		files: [
+			{ name: 'x.npy', bytes: npy('>f8', [3, 3], bigEndian(9, 0, 0, 0, 9, 0, 0, 0, 9), { fortran: true }) },
+			{ name: 'labels.npy', bytes: npy('|u1', [3], Uint8Array.of(0, 1, 2)) },
+		],
+		kind: 'arrays',
+		n: 3,
+		skipped: 0,
+		top1: 1,
+	},
+	{
+		what: 'a .npz with words as labels and a classes.txt',
+		model: vectorModel(),
+		files: [
+			{
+				name: 'a.npz',
+				bytes: npz({
+					x: npy('<f4', [3, 3], Float32Array.of(9, 0, 0, 0, 9, 0, 0, 0, 9)),
+					label: npy('<U1', [3], Uint32Array.from([...'rgb'].map((letter) => letter.charCodeAt(0)))),
+				}),
+			},
+			{ name: 'classes.txt', bytes: text('r\ng\nb\n') },
+		],
+		kind: 'arrays',
+		n: 3,
+		skipped: 0,
+		top1: 1,
+	},
+	{
+		what: 'a CSV as spreadsheets save it',
+		model: vectorModel(),
+		files: [{ name: 'rows.csv', bytes: text('\ufeffa;b;c;label\r\n9,5;1;2;0\r\n1;8,25;2;1\r\n\r\n5;1;1;2\r\n') }],
+		kind: 'table',
+		n: 3,
+		skipped: 0,
+		top1: 2 / 3,
+	},
+	{
 		what: 'a CSV of features',
 		model: vectorModel(),
 		files: [{ name: 'rows.csv', bytes: table() }],
@@ -158,6 +220,19 @@ const cases: readonly Case[] = [
 		kind: 'text',
 		n: 5,
 		skipped: 0,
+	},
+	{
+		what: 'a table of texts with labels, and a classes.txt',
+		model: vocabularyModel(),
+		files: [
+			{ name: 'reviews.csv', bytes: text('text,label\n"a b, c",good\nd e,bad\n,good\nf f,none\n') },
+			{ name: 'tokenizer.json', bytes: tokenizer() },
+			{ name: 'classes.txt', bytes: text('bad\ngood\n') },
+		],
+		kind: 'text',
+		n: 2,
+		skipped: 2,
+		top1: undefined,
 	},
 	{ what: 'a .wav', model: soundModel(), files: [{ name: 'tone.wav', bytes: tone() }], kind: 'sound', n: 31, skipped: 0 },
 ];
