@@ -87,7 +87,8 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	const snippets = useCallback(
 		(id: VariantId) => {
 			const variant = study.variants.find((entry) => entry.id === id);
-			return variant ? reproduce(study.model.name, variant.recipe, presets) : [];
+			const learnt = variant?.learntFrom && { name: study.dataset?.name ?? 'examples', synthetic: variant.learntFrom.synthetic };
+			return variant ? reproduce(study.model.name, variant.recipe, presets, learnt) : [];
 		},
 		[study],
 	);

@@ -52,6 +52,9 @@ describe('the same recipe elsewhere', () => {
 
 	it('is a preset on the command line where it is one, else a recipe file', () => {
 		const recipe = { v: 1, seed: 0, steps: [{ pass: 'float16', options: {} }] } as const;
+		const [learning] = reproduce('m.onnx', recipe, [{ id: 'float16', recipe }], { name: 'my set.npz', synthetic: false });
+		expect(learning?.text).toContain("--data 'my set.npz'");
+		expect(learning?.note).toContain('with the same examples');
 		expect(reproduce('m.onnx', recipe, [{ id: 'float16', recipe }])[0]?.text).toBe(
 			'npx pare compress m.onnx --recipe float16 -o m.pare.onnx',
 		);

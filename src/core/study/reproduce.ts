@@ -13,33 +13,57 @@ export interface NamedRecipe {
 	readonly recipe: Recipe;
 }
 
+/** What a variant's passes learnt from: the command line must be given the same. */
+export interface LearntExamples {
+	/** Of the set, as dropped. */
+	readonly name: string;
+	readonly synthetic: boolean;
+}
+
 /**
  * The same recipe on the command line, in ONNX Runtime's Python tools and as Transformers.js file names. Where a tool has
  * no counterpart the snippet says so instead of pretending.
  */
-export function reproduce(modelName: string, recipe: Recipe, presets: readonly NamedRecipe[] = []): readonly Snippet[] {
+export function reproduce(
+	modelName: string,
+	recipe: Recipe,
+	presets: readonly NamedRecipe[] = [],
+	learnt?: LearntExamples,
+): readonly Snippet[] {
 	const steps = recipe.steps.filter((step) => !step.off);
-	return [commandLine(modelName, recipe, steps, presets), python(modelName, steps), transformersJs(steps)];
+	return [commandLine(modelName, recipe, steps, presets, learnt), python(modelName, steps), transformersJs(steps)];
 }
 
-function commandLine(modelName: string, recipe: Recipe, steps: readonly RecipeStep[], presets: readonly NamedRecipe[]): Snippet {
+function commandLine(
+	modelName: string,
+	recipe: Recipe,
+	steps: readonly RecipeStep[],
+	presets: readonly NamedRecipe[],
+	learnt: LearntExamples | undefined,
+): Snippet {
 	const out = `${modelName.replace(/\.onnx$/i, '')}.pare.onnx`;
 	const same = (other: Recipe): boolean =>
 		other.seed === recipe.seed && JSON.stringify(other.steps.filter((step) => !step.off)) === JSON.stringify(steps);
 	const preset = presets.find((entry) => same(entry.recipe));
 	const model = shellQuoted(modelName);
+	const data = learnt ? ` --data ${shellQuoted(learnt.synthetic ? 'examples.zip' : learnt.name)}` : '';
+	const note = !learnt
+		? 'Gives the same bytes as here.'
+		: learnt.synthetic
+			? 'Here it learnt from made-up inputs; give real ones.'
+			: 'Gives the same bytes as here with the same examples: the same share of them is learnt from.';
 	if (preset) {
 		return {
 			title: 'Command line',
-			text: `npx pare compress ${model} --recipe ${preset.id} -o ${shellQuoted(out)}`,
-			note: 'Gives the same bytes as here.',
+			text: `npx pare compress ${model} --recipe ${preset.id}${data} -o ${shellQuoted(out)}`,
+			note,
 		};
 	}
 	const json = JSON.stringify({ v: 1, seed: recipe.seed, steps }, null, '\t');
 	return {
 		title: 'Command line',
-		text: `cat > recipe.json <<'END_OF_RECIPE'\n${json}\nEND_OF_RECIPE\nnpx pare compress ${model} --recipe recipe.json -o ${shellQuoted(out)}`,
-		note: 'Gives the same bytes as here.',
+		text: `cat > recipe.json <<'END_OF_RECIPE'\n${json}\nEND_OF_RECIPE\nnpx pare compress ${model} --recipe recipe.json${data} -o ${shellQuoted(out)}`,
+		note,
 	};
 }
 
