@@ -41,7 +41,7 @@ describe('recipes of a cut', () => {
 			for (const count of cuts(units, rounding).slice(1)) {
 				const gone = [0, 0, 0].with(i, count);
 				const recipe = cuttingRecipe({ v: 1, seed: 3, steps: [] }, all, gone, usualOptions, 'cut');
-				const { ratios } = recipe.steps[0]?.options as { ratios: Record<string, number> };
+				const ratios = Object(recipe.steps[0]?.options.ratios) as Record<string, number>;
 				expect(Object.keys(ratios)).toEqual([id]);
 				expect(unitsFor(units, ratios[id] ?? 0, rounding)).toBe(count);
 			}
