@@ -21,11 +21,16 @@ export class OutputTrials {
 		private readonly context: PassContext,
 	) {}
 
+	/** Indices of the examples that are looked at. */
+	get examples(): readonly number[] {
+		return this.samples.held;
+	}
+
 	/** undefined where there is no runtime or no sample input. */
-	static async open(model: Model, context: PassContext): Promise<OutputTrials | undefined> {
+	static async open(model: Model, context: PassContext, examples = EXAMPLES): Promise<OutputTrials | undefined> {
 		const { compute, calibration, signal } = context;
 		if (!compute || !calibration || calibration.n === 0) return undefined;
-		const samples = { calibration, fit: [], held: spreadOrder(calibration.n).slice(0, EXAMPLES), all: [] };
+		const samples = { calibration, fit: [], held: spreadOrder(calibration.n).slice(0, examples), all: [] };
 		return new OutputTrials(model, await referenceOutputs(model, samples, compute, signal), samples, context);
 	}
 

@@ -69,7 +69,7 @@ export const schema = options({
 	}),
 	correctBias: correctBias(),
 	correctDrift: correctDrift(),
-	samples: samples(128),
+	samples: samples(512),
 	rowsPerColumn: rowsPerColumn(6),
 	nodesToExclude: names({
 		title: 'Nodes left alone',

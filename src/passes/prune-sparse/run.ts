@@ -9,14 +9,12 @@ import { planWeights, survey as surveyWeights, type WeightForm } from '../../cor
 import { OutputTrials } from '../../core/refit/output-trials.ts';
 import { allocate, ScoreCounts } from './allocate.ts';
 import type { Options } from './options.ts';
-import { openTable, ROW_MOST, replace, type SparseTable, tableScores, zeroed } from './tables.ts';
+import { openTable, ROW_MOST, replace, type SparseTable, tableScores, without, zeroed } from './tables.ts';
 
 /** Columns beyond which the statistics of one layer would take more than about 1.6 GB. */
 const mostColumns = 8192;
-/** Rows for each column below which inputs are scarce. */
-const SCARCE = 4;
-/** Examples that tell layers apart; their share of the power needs fewer than their weights do. */
-const surveyExamples = 24;
+/** Examples whose outputs tell what a table is worth: they are not counted when its rows are weighed, as those to come are not. */
+const TABLE_EXAMPLES = 32;
 
 const honest: readonly Note[] = [
 	{ level: 'warn', reason: 'zeros are stored like other numbers: the file gets no smaller, only its gzip or brotli transfer does' },
@@ -70,8 +68,6 @@ export async function run(model: Model, options: Options, context: PassContext):
 	const shares = budgeted ? await budget(model, layers, tables, options, context) : new Map<Layer | SparseTable, number>();
 	let zeros = 0;
 	let weights = 0;
-	const dampingOf = (layer: Layer, inputs: LayerInputs): number =>
-		layer.kernel || inputs.rows < SCARCE * layer.columns ? Math.max(options.damping, options.scarceDamping) : options.damping;
 	const round: Rounder = async (layer, target, inputs) => {
 		const { groups, rows, columns } = layer;
 		const pattern: SparsePattern =
@@ -85,7 +81,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 			const part = await sparsify(target.subarray(from, from + rows * columns), rows, columns, inputs.grams[g] as Float64Array, {
 				criterion: options.criterion,
 				pattern,
-				damping: dampingOf(layer, inputs),
+				damping: dampingOf(options, layer, inputs),
 				sweeps: options.sweeps,
 				signal: context.signal,
 			});
@@ -113,7 +109,14 @@ export async function run(model: Model, options: Options, context: PassContext):
 			reason: `${((100 * found.zeros) / found.values.length).toFixed(0)} % zeros, most of them in rows that sample inputs do not look up; no row loses more than ${ROW_MOST * 100} %`,
 		});
 	}
-	const reports = await layerByLayer(model, layers, part, { ...options, dampingOf }, round, notes);
+	const reports = await layerByLayer(
+		model,
+		layers,
+		part,
+		{ ...options, dampingOf: (layer, inputs) => dampingOf(options, layer, inputs) },
+		round,
+		notes,
+	);
 	notes.push(...described(reports, shares));
 	if (weights > 0) {
 		notes.unshift({
@@ -128,6 +131,11 @@ export async function run(model: Model, options: Options, context: PassContext):
 		unit: 'weights',
 		notes,
 	};
+}
+
+/** Fewer rows for each column ask for more, and neighbours in few pictures are hardly rows of their own. */
+function dampingOf({ damping, scarceDamping }: Options, { kernel, columns }: Layer, { rows }: LayerInputs): number {
+	return Math.max(damping, Math.min(scarceDamping, kernel ? scarceDamping : columns / Math.max(1, rows)));
 }
 
 function groupOf({ pattern }: Options): number {
@@ -147,11 +155,14 @@ async function budget(
 ): Promise<Map<Layer | SparseTable, number>> {
 	const counted = new Map<Layer | SparseTable, ScoreCounts>();
 	const trials = options.sensitivity ? await OutputTrials.open(model, context) : undefined;
+	const tableTrials = options.sensitivity && tables.length > 0 ? await OutputTrials.open(model, context, TABLE_EXAMPLES) : undefined;
 	for (const table of tables) {
 		const scores = tableScores(table);
 		counted.set(table, scores);
-		const { values, loss } = zeroed(table, 0.5);
-		if (trials) scores.scale = await trials.scale(table.gather, 0, memoryTensor('float32', [table.rows, table.columns], values), loss);
+		if (!tableTrials) continue;
+		// Rows that were counted look better than rows to come will: so those of the trial are not counted for it.
+		const { values, loss } = zeroed(await without(table, tableTrials.examples, context), 0.5);
+		scores.scale = await tableTrials.scale(table.gather, 0, memoryTensor('float32', [table.rows, table.columns], values), loss);
 	}
 	const look: Rounder = async (layer, weights, inputs) => {
 		const { groups, rows, columns } = layer;
@@ -168,13 +179,26 @@ async function budget(
 		}
 		counted.set(layer, scores);
 		if (trials) {
-			const middle = each.slice().sort()[each.length >> 1] as number;
+			// What the outputs lose once the layer has made up for its zeros, for each unit of what the zeros alone would cost it.
+			const half = new Float32Array(weights.length);
+			for (let g = 0; g < groups; g++) {
+				const from = g * rows * columns;
+				const part = weights.subarray(from, from + rows * columns);
+				const { criterion, signal } = { ...options, signal: context.signal };
+				const pattern = { kind: 'share', zeros: 0.5 } as const;
+				const damping = dampingOf(options, layer, inputs);
+				const found = await sparsify(part, rows, columns, inputs.grams[g] as Float64Array, {
+					criterion,
+					pattern,
+					damping,
+					sweeps: Math.min(options.sweeps, 1),
+					signal,
+				});
+				half.set(found.values, from);
+			}
+			const least = each.slice().sort();
 			let loss = 0;
-			const half = weights.map((weight, i) => {
-				if ((each[i] as number) > middle) return weight;
-				loss += each[i] as number;
-				return 0;
-			});
+			for (let i = 0; i < least.length >> 1; i++) loss += least[i] as number;
 			scores.scale = await trials.scale(layer.node, 1, storeMatrix(layer, half), loss);
 		}
 		return undefined;
@@ -183,7 +207,7 @@ async function budget(
 		model,
 		layers,
 		{ ...context, progress: (fraction, detail) => context.progress(0.3 * fraction, detail) },
-		{ ...options, samples: Math.min(options.samples, surveyExamples), rowsPerColumn: 1, correctBias: false, correctDrift: false },
+		{ ...options, correctBias: false, correctDrift: false },
 		look,
 		[],
 	);

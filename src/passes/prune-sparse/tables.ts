@@ -18,8 +18,14 @@ export interface SparseTable {
 	readonly uses: Float64Array;
 }
 
+/** The table with each row weighed as if these examples had not been seen. */
+export async function without(table: SparseTable, examples: readonly number[], { calibration, signal }: PassContext): Promise<SparseTable> {
+	const uses = await tableRowWeights(table.gather, table.rows, calibration, signal, new Set(examples));
+	return uses ? { ...table, uses } : table;
+}
+
 /** No row loses more than this: rows that sample inputs never look up may come all the same. */
-export const ROW_MOST = 0.8;
+export const ROW_MOST = 0.9;
 
 /** The table of a plan, or why it is left alone. */
 export async function openTable(plan: Plan, { calibration, signal }: PassContext): Promise<SparseTable | string> {
