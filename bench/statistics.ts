@@ -2,11 +2,13 @@
  * What the intervals and tests of the metrics hold, by simulation: how often an interval has the true value in it, and how often a null study (two
  * models that are equally good) is called a difference, with and without ending early.
  *
- *   node scripts/run-ts.mjs bench/statistics.ts [studies of a cell, default 1000] [name of the part]
+ *   node scripts/run-ts.mjs bench/statistics.ts [studies of a cell, default 1000] [intervals[:kind] | scenarios[:words] | null | early]
  *
  * True values come from closed forms where there are some, else from a population of a million examples. A cell of 1,000 studies is known to
  * 0.7 points (one standard error), of 4,000 to 0.35.
  */
+import { isMeasurable } from '../src/core/study/metrics/metric-facts.ts';
+import { scenarios, tallyOf } from '../src/core/study/metrics/scenarios.testkit.ts';
 import { intervalCells, nullCells, sequentialCells } from '../src/core/study/metrics/simulation.testkit.ts';
 
 const [given, part] = process.argv.slice(2);
@@ -36,6 +38,20 @@ if (!part || 'intervals'.startsWith(part) || part.startsWith('intervals')) {
 	for (const [kind, shares] of kinds) {
 		const mean = shares.reduce((sum, x) => sum + x, 0) / shares.length;
 		console.log(`  ${kind.padEnd(34)} ${percent(mean)}  lowest ${percent(Math.min(...shares))}  highest ${percent(Math.max(...shares))}`);
+	}
+}
+if (!part || part.startsWith('scenarios')) {
+	console.log('\nEvery metric and paired difference of a task: coverage, and of null studies false alarms');
+	const only = part?.split(':')[1];
+	for (const scenario of scenarios) {
+		if (only && !`${scenario.kind} ${scenario.setting}`.includes(only)) continue;
+		console.log(`  ${scenario.kind}, ${scenario.setting}`);
+		for (const { metric, count, covered, width, alarms } of tallyOf(scenario, studies, isMeasurable)) {
+			const share = covered / count;
+			const outside = share < 0.93 ? '  below 93' : share > 0.97 ? '  above 97' : '';
+			const called = scenario.null && metric.endsWith('(difference)') ? `  alarms ${percent(alarms / count)}` : '';
+			console.log(`    ${metric.padEnd(24)} ${percent(share)}  width ${(width / count).toPrecision(3)}${called}${outside}`);
+		}
 	}
 }
 if (!part || part === 'null') {

@@ -1,5 +1,7 @@
 import { knownOf, type MetricOptions } from './metrics/binary-metrics.ts';
-import { resampledMetrics, type Statistic } from './metrics/resampling.ts';
+import { BinnedConfidence, calibrationError } from './metrics/calibration-error.ts';
+import { type ShareFigure, withDifferences, worthInterval, worthOf } from './metrics/shares.ts';
+import { type PooledStatistic, swapTest } from './metrics/swap-test.ts';
 import type { TaskMetric } from './study.ts';
 
 /** What a classifier said to each example: predicted class (-1: none, it gave NaN), how sure it was, and what is right (-1: no label). */
@@ -25,15 +27,10 @@ export interface ClassChange {
 	readonly variant: number;
 }
 
-/** Bins of confidence for the calibration error (Guo and others, ICML 2017). */
-const bins = 15;
-/** Items and classes looked at over all resamples are bounded: large sets are resampled less often, never less than 200 times. */
-const mostWork = 1.5e9;
-
 /**
  * Macro precision, recall and F1 over the classes that occur among the labels (a class that is never predicted has precision 0), and the
- * expected calibration error: mean over bins of confidence of |share right - mean confidence|, weighted by examples. Intervals by resampling
- * examples; with the original's answers to the same examples, paired differences. Empty without labels.
+ * expected calibration error (metrics/calibration-error.ts). Intervals are Wilson's for as many examples as a macro average is worth
+ * (metrics/shares.ts); with the original's answers to the same examples, paired differences. Empty without labels.
  */
 export function classificationMetrics(answers: Answers, options: MetricOptions, original?: Answers): TaskMetric[] {
 	const known = knownOf(answers.labels);
@@ -41,36 +38,99 @@ export function classificationMetrics(answers: Answers, options: MetricOptions, 
 	if (n === 0) return [];
 	const models = original ? [answers, original] : [answers];
 	const classes = 1 + known.reduce((most, i) => Math.max(most, answers.labels[i]!, ...models.map(({ predicted }) => predicted[i]!)), 0);
-	const resamples = Math.max(200, Math.min(1000, Math.floor(mostWork / ((n * models.length + classes) * 8))));
-	return resampledMetrics(statistic(models, known, classes), { n, paired: original !== undefined, resamples, ...options });
+	const { alpha, seed } = options;
+	const [own, before] = models.map((model) => figuresOf(model, known, classes, alpha));
+	return withDifferences(own ?? [], before, original && (() => swapTest(statistic(models, known, classes), n, seed)), n, alpha);
 }
 
-function statistic(models: readonly Answers[], known: readonly number[], classes: number): Statistic {
+const names = ['precision', 'recall', 'f1'] as const;
+
+function figuresOf(model: Answers, known: readonly number[], classes: number, alpha: number | undefined): (ShareFigure | undefined)[] {
+	const n = known.length;
+	const labels = known.map((i) => model.labels[i]!);
+	const predicted = known.map((i) => model.predicted[i]!);
+	const [right, labelled, said] = [new Float64Array(classes), new Float64Array(classes), new Float64Array(classes)];
+	labels.forEach((label, k) => {
+		const guess = predicted[k]!;
+		labelled[label]! += 1;
+		if (guess >= 0) said[guess]! += 1;
+		if (guess === label) right[label]! += 1;
+	});
+	const present = labelled.reduce((sum, count) => sum + (count > 0 ? 1 : 0), 0);
+	const macro = (metric: (typeof names)[number], counts: Float64Array, of: (c: number) => number): ShareFigure => {
+		let [value, alone, free] = [0, 0, 0];
+		for (let c = 0; c < classes; c++) {
+			if (labelled[c] === 0) continue;
+			value += of(c) / present;
+			const count = counts[c]!;
+			if (count === 0) continue;
+			alone += 1 / count;
+			free += (count - 1) / (count * count);
+		}
+		const influences = Float64Array.from(labels, (label, k) => {
+			const guess = predicted[k]!;
+			const hit = guess === label ? 1 : 0;
+			if (metric === 'recall') return (n * (hit - of(label))) / (present * labelled[label]!);
+			if (metric === 'precision') {
+				return guess < 0 || labelled[guess] === 0 ? 0 : (n * (hit - of(guess))) / (present * said[guess]!);
+			}
+			const both = (c: number): number => labelled[c]! + said[c]!;
+			const lost = guess < 0 || labelled[guess] === 0 ? 0 : of(guess) / both(guess);
+			return (n / present) * ((2 * hit - of(label)) / both(label) - lost);
+		});
+		// Rates of a class come out of the same few examples as their variances.
+		const short = free > 0 ? alone / free : 1;
+		const variance = influences.reduce((sum, u) => sum + (u / n) ** 2, 0) * Math.min(2, short);
+		const alike = alone > 0 ? present ** 2 / alone : n;
+		return {
+			metric,
+			value,
+			interval: worthInterval(value, worthOf(value, variance, alike, n * Math.min(value, 1 - value)), alpha, n - 1),
+			influences,
+			step: Math.sqrt(alone / n) / present,
+			df: n - 1,
+		};
+	};
+	const confidence = Float64Array.from(known, (i) => model.confidence[i]!);
+	const hits = Uint8Array.from(labels, (label, k) => (predicted[k] === label ? 1 : 0));
+	return [
+		macro('precision', said, (c) => (said[c] === 0 ? 0 : right[c]! / said[c]!)),
+		macro('recall', labelled, (c) => right[c]! / labelled[c]!),
+		macro(
+			'f1',
+			labelled.map((count, c) => (count + said[c]!) / 2),
+			(c) => (2 * right[c]!) / (labelled[c]! + said[c]!),
+		),
+		confidence.every(Number.isFinite) ? calibrationError({ confidence, right: hits }, alpha) : undefined,
+	];
+}
+
+/** The same figures of samples out of both models' answers. */
+function statistic(models: readonly Answers[], known: readonly number[], classes: number): PooledStatistic {
 	const items = models.flatMap((model) => known.map((i) => [model, i] as const));
 	const labels = Int32Array.from(items, ([model, i]) => model.labels[i]!);
 	const predicted = Int32Array.from(items, ([model, i]) => model.predicted[i]!);
 	const confidence = Float64Array.from(items, ([model, i]) => model.confidence[i]!);
-	const sure = confidence.every(Number.isFinite);
+	const binned = confidence.every(Number.isFinite)
+		? new BinnedConfidence(
+				confidence,
+				Uint8Array.from(labels, (label, k) => (predicted[k] === label ? 1 : 0)),
+			)
+		: undefined;
 	const right = new Float64Array(classes);
 	const labelled = new Float64Array(classes);
 	const said = new Float64Array(classes);
-	const inBin = new Float64Array(bins);
 	return {
-		names: ['precision', 'recall', 'f1', 'ece'],
+		metrics: names.length + 1,
 		of(weights) {
-			for (const counts of [right, labelled, said, inBin]) counts.fill(0);
-			let total = 0;
+			for (const counts of [right, labelled, said]) counts.fill(0);
 			for (let k = 0; k < labels.length; k++) {
 				const w = weights[k]!;
 				if (w === 0) continue;
 				const [label, guess] = [labels[k]!, predicted[k]!];
-				total += w;
 				labelled[label]! += w;
 				if (guess >= 0) said[guess]! += w;
 				if (guess === label) right[label]! += w;
-				if (!sure) continue;
-				const bin = Math.min(bins - 1, Math.floor(confidence[k]! * bins));
-				inBin[bin]! += w * ((guess === label ? 1 : 0) - confidence[k]!);
 			}
 			let [present, precision, recall, f1] = [0, 0, 0, 0];
 			for (let c = 0; c < classes; c++) {
@@ -80,9 +140,7 @@ function statistic(models: readonly Answers[], known: readonly number[], classes
 				recall += right[c]! / labelled[c]!;
 				f1 += (2 * right[c]!) / (labelled[c]! + said[c]!);
 			}
-			let ece = 0;
-			for (let bin = 0; bin < bins; bin++) ece += Math.abs(inBin[bin]!);
-			return [precision / present, recall / present, f1 / present, sure ? ece / total : Number.NaN];
+			return [precision / present, recall / present, f1 / present, binned?.of(weights) ?? Number.NaN];
 		},
 	};
 }

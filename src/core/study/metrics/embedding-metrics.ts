@@ -1,7 +1,7 @@
 import { type Estimate, proportion } from '../intervals.ts';
 import type { TaskMetric } from '../study.ts';
 import type { MetricOptions } from './binary-metrics.ts';
-import { resampledMetrics } from './resampling.ts';
+import { meanCosine } from './fidelity-metrics.ts';
 
 /** Vectors of the same examples by two models, one after the other. */
 export interface EmbeddingAnswers {
@@ -14,7 +14,7 @@ export interface EmbeddingAnswers {
 export const mostNeighbourExamples = 2000;
 
 /**
- * A model's embeddings against the original's: the mean cosine of the two vectors of an example (examples resampled), and the share of examples
+ * A model's embeddings against the original's: the mean cosine of the two vectors of an example (meanCosine), and the share of examples
  * whose nearest neighbour by cosine among the others is the same (see neighbourAgreement).
  */
 export function embeddingMetrics(own: EmbeddingAnswers, original: EmbeddingAnswers, options: MetricOptions): TaskMetric[] {
@@ -22,8 +22,8 @@ export function embeddingMetrics(own: EmbeddingAnswers, original: EmbeddingAnswe
 	const n = width === 0 ? 0 : own.vectors.length / width;
 	if (n === 0) return [];
 	const [a, b] = [unit(own), unit(original)];
-	const cosines = Float64Array.from({ length: n }, (_, i) => dot(a, i, b, i, width));
-	const mean = resampledMetrics({ names: ['cosine'], of: (weights) => [weighted(cosines, weights)] }, { n, paired: false, ...options });
+	const cosines = Array.from({ length: n }, (_, i) => dot(a, i, b, i, width));
+	const mean: TaskMetric[] = [{ metric: 'cosine', ...meanCosine(cosines, options.alpha) }];
 	if (n < 3) return mean;
 	const some = Math.min(n, mostNeighbourExamples);
 	const chosen = Array.from({ length: some }, (_, k) => Math.floor((k * n) / some));
@@ -102,13 +102,4 @@ function dot(a: Float64Array, i: number, b: Float64Array, j: number, width: numb
 	const [p, q] = [i * width, j * width];
 	for (let k = 0; k < width; k++) sum += (a[p + k] as number) * (b[q + k] as number);
 	return Math.max(-1, Math.min(1, sum));
-}
-
-function weighted(values: Float64Array, weights: Int32Array): number {
-	let [sum, total] = [0, 0];
-	for (let i = 0; i < values.length; i++) {
-		sum += (weights[i] as number) * (values[i] as number);
-		total += weights[i] as number;
-	}
-	return sum / total;
 }

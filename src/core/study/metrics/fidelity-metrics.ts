@@ -1,8 +1,8 @@
 import type { NumberArray } from '../../numeric/statistics.ts';
-import { quantileInterval } from '../intervals.ts';
+import { type Estimate, quantileInterval } from '../intervals.ts';
 import type { TaskMetric } from '../study.ts';
 import type { MetricOptions } from './binary-metrics.ts';
-import { resampledMetrics } from './resampling.ts';
+import { factorsOf } from './guarded.ts';
 import { steady } from './steady.ts';
 
 /** How far one output of one example is from the original's, as sums that samples add up. */
@@ -30,32 +30,44 @@ export function distanceOf(original: NumberArray, own: NumberArray): ExampleDist
 }
 
 /**
- * Any output against the original's: SQNR of all examples together and mean cosine (examples resampled), and the largest difference of the median
- * example (interval by order statistics). The largest of all has no interval that any number of examples could give; it stands with the outputs.
- * SQNR is left out where all outputs are equal.
+ * Any output against the original's: SQNR of all examples together and mean cosine (guarded.ts: the ratio of the sums, and 1 - cosine, on a scale of
+ * logarithms), and the largest difference of the median example (interval by order statistics). The largest of all has no interval that any
+ * number of examples could give; it stands with the outputs. SQNR is left out where all outputs are equal.
  */
-export function fidelityMetrics(distances: readonly ExampleDistance[], options: MetricOptions): TaskMetric[] {
+export function fidelityMetrics(distances: readonly ExampleDistance[], { alpha }: MetricOptions): TaskMetric[] {
 	const n = distances.length;
 	if (n === 0) return [];
-	const metrics = resampledMetrics(
-		{
-			names: ['sqnr', 'cosine'],
-			of(weights) {
-				let [signal, noise, cosine, total] = [0, 0, 0, 0];
-				distances.forEach((distance, k) => {
-					const w = weights[k] as number;
-					signal += w * distance.signal;
-					noise += w * distance.noise;
-					cosine += w * distance.cosine;
-					total += w;
-				});
-				return [steady(10 * Math.log10(signal / noise)), cosine / total];
-			},
-		},
-		{ n, paired: false, ...options },
+	const metrics: TaskMetric[] = [];
+	const signal = distances.reduce((sum, each) => sum + each.signal, 0);
+	const noise = distances.reduce((sum, each) => sum + each.noise, 0);
+	const sqnr = steady(10 * Math.log10(signal / noise));
+	if (Number.isFinite(sqnr)) {
+		const [low, high] = factorsOf(
+			distances.map((each) => n * (each.noise / noise - each.signal / signal)),
+			{ alpha, squares: true },
+		);
+		const decibel = (factor: number): number => steady(10 * Math.log10(factor));
+		metrics.push({ metric: 'sqnr', value: sqnr, interval: [sqnr - decibel(high), sqnr - decibel(low)], n });
+	}
+	const cosine = meanCosine(
+		distances.map((each) => each.cosine),
+		alpha,
 	);
+	if (Number.isFinite(cosine.value)) metrics.push({ metric: 'cosine', ...cosine });
 	const sorted = distances.map(({ maxAbs }) => maxAbs).sort((a, b) => a - b);
 	const middle = ((sorted[Math.floor((n - 1) / 2)] as number) + (sorted[Math.ceil((n - 1) / 2)] as number)) / 2;
 	if (!Number.isFinite(sorted.at(-1))) return metrics;
-	return [...metrics, { metric: 'maxAbs', value: middle, interval: quantileInterval(sorted, 0.5, options.alpha), n }];
+	return [...metrics, { metric: 'maxAbs', value: middle, interval: quantileInterval(sorted, 0.5, alpha), n }];
+}
+
+/** Mean cosine, its interval through 1 - cosine, which is a square where it is small. Never below -1. */
+export function meanCosine(cosines: readonly number[], alpha?: number): Estimate {
+	const n = cosines.length;
+	const apart = cosines.reduce((sum, x) => sum + (1 - x), 0) / n;
+	if (!(apart > 0)) return { value: 1 - apart, interval: [1 - apart, 1 - apart], n };
+	const [low, high] = factorsOf(
+		cosines.map((x) => (1 - x) / apart - 1),
+		{ alpha, squares: true },
+	);
+	return { value: 1 - apart, interval: [Math.max(-1, 1 - apart * high), Math.min(1, 1 - apart * low)], n };
 }

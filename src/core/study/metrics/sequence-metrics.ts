@@ -1,7 +1,8 @@
 import { pairedDifference, proportion } from '../intervals.ts';
 import type { TaskMetric } from '../study.ts';
 import type { MetricOptions } from './binary-metrics.ts';
-import { resampledMetrics } from './resampling.ts';
+import { differenceOfShares, rateInterval, worthInterval, worthOf } from './shares.ts';
+import { swapTest } from './swap-test.ts';
 
 /** What a model of sequences said to each example; undefined for examples that were not run. */
 export interface SequenceAnswers {
@@ -27,8 +28,8 @@ export function decodeSteps(steps: Int32Array, blank: number | null): number[] {
 
 /**
  * With right sequences: the share that is met exactly (Wilson; McNemar against the original) and the character error rate (edit distance over
- * characters of the right sequences, over all examples together; examples resampled). Against the original: the share of steps with the same
- * class (examples resampled, since steps of one example hang together) and of examples with the same sequence (Wilson).
+ * characters of the right sequences, over all examples together; rateInterval). Against the original: the share of steps with the same
+ * class (Wilson's interval for as many steps as they are worth, since steps of one example hang together) and of examples with the same sequence (Wilson).
  */
 export function sequenceMetrics(own: SequenceAnswers, options: MetricOptions, original?: SequenceAnswers): TaskMetric[] {
 	const metrics: TaskMetric[] = [];
@@ -40,9 +41,13 @@ export function sequenceMetrics(own: SequenceAnswers, options: MetricOptions, or
 	const same = run.map((i) => equal(own.said[i] ?? [], original.said[i] ?? []));
 	metrics.push({ metric: 'sequences', ...proportion(same.filter(Boolean).length, run.length, options.alpha) });
 	const agreeing = run.map((i) => sameSteps(own.steps[i] as Int32Array, original.steps[i] as Int32Array));
-	metrics.push(
-		...resampledMetrics({ names: ['steps'], of: (weights) => [ratio(agreeing, weights)] }, { n: run.length, paired: false, ...options }),
-	);
+	const steps = ratioOf(agreeing);
+	if (steps.of > 0) {
+		const broken = agreeing.filter(({ count, of }) => count < of).length;
+		// Steps of an example hang together, how much is known only where some differ.
+		const worth = worthOf(steps.value, steps.variance, broken === 0 ? run.length : Math.sqrt(run.length * steps.of), broken);
+		metrics.push({ metric: 'steps', value: steps.value, interval: worthInterval(steps.value, worth, options.alpha), n: run.length });
+	}
 	return metrics;
 }
 
@@ -73,11 +78,60 @@ function againstLabels(
 			...proportion(hits.filter(Boolean).length, n, options.alpha),
 			...(before && { difference: pairedDifference(lost, gained, n, options.alpha) }),
 		},
-		...resampledMetrics({ names: ['cer'], of: (weights) => [ratio(errors, weights)] }, { n, paired: before !== undefined, ...options }),
+		...errorRate(errors.slice(0, n), before && errors.slice(n), options),
 	];
 }
 
-function ratio(items: readonly { readonly count: number; readonly of: number }[], weights: Int32Array): number {
+interface Counts {
+	readonly count: number;
+	readonly of: number;
+}
+
+/** Errors over characters of all examples together. */
+function errorRate(own: readonly Counts[], original: readonly Counts[] | undefined, { alpha, seed }: MetricOptions): TaskMetric[] {
+	const n = own.length;
+	const rate = ratioOf(own);
+	if (rate.of === 0) return [];
+	const erring = own.filter(({ count }) => count > 0).length;
+	const before = original && ratioOf(original);
+	const both = original && [...own, ...original];
+	const pValue = both && swapTest({ metrics: 1, of: (weights) => [ratio(both, weights)] }, n, seed)[0];
+	const change = before && rate.value - before.value;
+	return [
+		{
+			metric: 'cer',
+			value: rate.value,
+			interval: rateInterval(rate.value * rate.of, rate.of, rate.variance * rate.of * rate.of, erring, alpha),
+			n,
+			...(before &&
+				change !== undefined && {
+					difference: {
+						value: change,
+						interval: differenceOfShares(
+							change,
+							rate.influences.map((u, i) => u - (before.influences[i] as number)),
+							2 / (rate.of + 2),
+							n - 1,
+							alpha,
+						),
+						pValue: pValue ?? 1,
+					},
+				}),
+		},
+	];
+}
+
+/** A ratio of sums over examples, with its variance and the influence of each example. */
+function ratioOf(items: readonly Counts[]) {
+	const n = items.length;
+	const [count, of] = [items.reduce((sum, item) => sum + item.count, 0), items.reduce((sum, item) => sum + item.of, 0)];
+	const value = count / of;
+	const influences = Float64Array.from(items, (item) => (n * (item.count - value * item.of)) / of);
+	const variance = influences.reduce((sum, u) => sum + (u / n) ** 2, 0) * (n / Math.max(1, n - 1));
+	return { value, of, influences, variance };
+}
+
+function ratio(items: readonly Counts[], weights: Int32Array): number {
 	let [count, of] = [0, 0];
 	items.forEach((item, k) => {
 		const w = weights[k] as number;
