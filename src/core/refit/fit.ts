@@ -25,7 +25,7 @@ export async function bestFit(
 		const known = tried.get(step);
 		const value = STRENGTHS[step];
 		if (known !== undefined || value === undefined) return known ?? Number.POSITIVE_INFINITY;
-		const affine = ridge.solve(value);
+		const affine = await ridge.solve(value);
 		const error = affine ? await judge.error(withBias ? affine : { weights: affine.weights, bias: start.bias }) : Number.POSITIVE_INFINITY;
 		tried.set(step, error);
 		if (error < after) [after, strength] = [error, value];
@@ -44,7 +44,7 @@ export async function bestFit(
 	if (strength === Number.POSITIVE_INFINITY) {
 		return { before, after, strength, affine: { weights: start.weights, bias: biasFor(all, start.weights) } };
 	}
-	const affine = (await RidgeTowards.prepare(all, start.weights, withBias, products)).solve(strength);
+	const affine = await (await RidgeTowards.prepare(all, start.weights, withBias, products)).solve(strength);
 	return affine ? { before, after, strength, affine } : { before, after: before, strength: 0 };
 }
 

@@ -1,4 +1,5 @@
-import { dampedCholesky, solveCholesky } from '../numeric/linear-algebra.ts';
+import { solveCholeskyBlocked } from '../numeric/blocked-solve.ts';
+import { dampedCholesky, NotPositiveDefinite } from '../numeric/linear-algebra.ts';
 import type { Moments, RowProducts } from './moments.ts';
 
 /** Weights [outputs, features] and bias of an affine map. */
@@ -27,10 +28,14 @@ function meansOf(moments: Moments, withBias: boolean): { x: Float64Array; y: Flo
 /** tr(W A W^T) and W A for W [outputs, n], A symmetric [n, n], by the runtime. */
 async function timesSymmetric(products: RowProducts, weights: Float64Array, matrix: Float32Array, n: number): Promise<Float32Array> {
 	const outputs = weights.length / n;
-	const turned = new Float32Array(weights.length);
-	for (let o = 0; o < outputs; o++) for (let i = 0; i < n; i++) turned[i * outputs + o] = weights[o * n + i] as number;
 	// [n, outputs]
-	return products.of(matrix, turned, n);
+	return products.of(matrix, turned(weights, outputs, n), n);
+}
+
+function turned(data: ArrayLike<number>, rows: number, columns: number): Float32Array {
+	const out = new Float32Array(data.length);
+	for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = data[i * columns + j] as number;
+	return out;
 }
 
 /**
@@ -84,7 +89,17 @@ export class RidgeTowards {
 	/** What the prior weights leave unexplained, [features, outputs]. */
 	readonly #residual: Float64Array;
 
-	private constructor(moments: Moments, prior: Float64Array, withBias: boolean, covariance: Float64Array, residual: Float64Array) {
+	readonly #products: RowProducts;
+
+	private constructor(
+		moments: Moments,
+		prior: Float64Array,
+		withBias: boolean,
+		covariance: Float64Array,
+		residual: Float64Array,
+		products: RowProducts,
+	) {
+		this.#products = products;
 		this.#moments = moments;
 		this.#prior = prior;
 		this.#withBias = withBias;
@@ -105,22 +120,27 @@ export class RidgeTowards {
 				residual[i * outputs + o] = cross - (explained[i * outputs + o] as number) * rows;
 			}
 		}
-		return new RidgeTowards(moments, prior, withBias, covariance, residual);
+		return new RidgeTowards(moments, prior, withBias, covariance, residual, products);
 	}
 
 	/** undefined: the system cannot be solved. */
-	solve(strength: number): Affine | undefined {
+	async solve(strength: number): Promise<Affine | undefined> {
 		const { features: n, outputs } = this.#moments;
-		const change = this.#residual.slice();
+		const change = Float32Array.from(this.#residual);
 		try {
-			solveCholesky(dampedCholesky(this.#covariance, n, strength * 0.5 + 1e-7).factor, n, change, outputs);
-		} catch {
-			return undefined;
+			const { factor } = dampedCholesky(this.#covariance, n, strength * 0.5 + 1e-7);
+			await solveCholeskyBlocked(Float32Array.from(factor), n, change, outputs, (left, right, rows, inner) =>
+				this.#products.of(turned(left, rows, inner), right, inner),
+			);
+		} catch (error) {
+			if (error instanceof NotPositiveDefinite || error instanceof RangeError) return undefined;
+			throw error;
 		}
 		const weights = this.#prior.slice();
 		for (let o = 0; o < outputs; o++) {
 			for (let i = 0; i < n; i++) weights[o * n + i] = (weights[o * n + i] as number) + (change[i * outputs + o] as number);
 		}
+		if (!weights.every(Number.isFinite)) return undefined;
 		return { weights, bias: this.#withBias ? biasFor(this.#moments, weights) : new Float64Array(outputs) };
 	}
 }
