@@ -13,7 +13,7 @@ export function engineCompute(engine: Engine): Compute {
 		async load(model: Model, options = {}) {
 			const { model: bytes, external } = await serializeApart(model);
 			return engine.load(
-				{ model: bytes, ...(external && { externalData: [external] }) },
+				{ model: bytes, given: true, ...(external && { externalData: [external] }) },
 				{ graphOptimization: options.graphOptimization ?? 'basic' },
 			);
 		},

@@ -7,6 +7,8 @@ export type { Feeds, Port, TensorData } from '../core/ir/tensor-data.ts';
 export interface ModelBytes {
 	readonly model: Uint8Array;
 	readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array | Blob }[];
+	/** Nobody else reads these bytes: their memory is given back as soon as the runtime has its own copy. */
+	readonly given?: boolean;
 }
 
 export interface LoadOptions {

@@ -1,4 +1,5 @@
 import type { InferenceSession, OnnxValue } from 'onnxruntime-web';
+import { giveBack } from '../core/bytes/give-back.ts';
 import type { Target } from '../core/study/study.ts';
 import { engineError, isFatal } from './failures.ts';
 import { sessionHints } from './hints.ts';
@@ -90,6 +91,7 @@ export class RuntimeEngine implements Engine {
 		} catch (error) {
 			throw this.#failed(error, 'load', captured.lines);
 		}
+		if (model.given) for (const bytes of [model.model, ...(model.externalData ?? []).map(({ data }) => data)]) giveBack(bytes);
 		try {
 			return new RuntimeSession(runtime, session, {
 				loadMs: loadMs!,

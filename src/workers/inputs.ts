@@ -41,10 +41,10 @@ export function engineOf({ target }: Pick<EngineSubject, 'target'>): Promise<Eng
 	return engine;
 }
 
-/** A model as the runtime takes it. */
+/** A model as the runtime takes it, read anew: for one load. */
 export async function modelBytes(files: ModelFiles): Promise<ModelBytes> {
 	const model = new Uint8Array(await files.model.arrayBuffer());
-	if (files.external.length === 0) return { model };
+	if (files.external.length === 0) return { model, given: true };
 	const parsed = await openModel(files);
 	const names = externalLocations(parsed);
 	const lookup = new Map(files.external.map((file) => [baseName(file.name), file.blob]));
@@ -53,7 +53,7 @@ export async function modelBytes(files: ModelFiles): Promise<ModelBytes> {
 		const data = files.external.find((file) => file.name === path)?.blob ?? lookup.get(baseName(path));
 		return data ? [{ path, data }] : [];
 	});
-	return { model, externalData };
+	return { model, externalData, given: true };
 }
 
 function baseName(name: string): string {

@@ -1,11 +1,12 @@
+import { giveBack } from '../bytes/give-back.ts';
 import type { Value } from '../ir/graph.ts';
 import { graphsWithin, type Model } from '../ir/model.ts';
 import type { Feeds, TensorData } from '../ir/tensor-data.ts';
 import { decodeFloat16 } from '../numeric/float16.ts';
 import { inferTypes } from '../onnx/infer.ts';
 import type { CalibrationSet, Compute, ComputeSession } from '../pass/calibration.ts';
+import { ExamplesAhead } from './ahead.ts';
 import { exposeForRun } from './expose.ts';
-import { giveBack } from './give-back.ts';
 import { feedBytes, joinFeeds, sameShapes } from './join.ts';
 
 /** What one run made of one value. */
@@ -155,10 +156,8 @@ class ObservedRuns {
 	async all(): Promise<number> {
 		const { calibration, signal, onProgress } = this.#options;
 		const indices = this.#options.indices ?? Array.from({ length: calibration.n }, (_, i) => i);
-		const load = async (at: number): Promise<Feeds> => {
-			signal?.throwIfAborted();
-			return (await calibration.example(indices[at] as number, signal)).feeds;
-		};
+		const ahead = new ExamplesAhead(calibration, indices, signal);
+		const load = async (at: number): Promise<Feeds> => (await ahead.take(at)).feeds;
 		let at = 0;
 		const step = async (feeds: Feeds, count: number, sums?: Sums): Promise<void> => {
 			await this.#run(feeds, at, count, sums);
@@ -235,7 +234,7 @@ class ObservedRuns {
 				// Empty: an If that took its other branch.
 				if (data.length === 0) continue;
 				for (const value of this.#byName.get(name) ?? []) await this.#visit({ value, data, dims: tensor.dims, example, count });
-				if (this.#options.passing) giveBack(tensor);
+				if (this.#options.passing) giveBack(tensor.data);
 			}
 		}
 	}

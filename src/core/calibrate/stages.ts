@@ -1,10 +1,11 @@
+import { giveBack } from '../bytes/give-back.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { graphsWithin, type Model } from '../ir/model.ts';
 import type { TensorData } from '../ir/tensor-data.ts';
 import { tensorType } from '../ir/type.ts';
 import type { CalibrationSet, Compute } from '../pass/calibration.ts';
+import { ExamplesAhead } from './ahead.ts';
 import { extractModel } from './extract.ts';
-import { giveBack } from './give-back.ts';
 
 export interface StagedOptions {
 	readonly compute: Compute;
@@ -62,9 +63,9 @@ export class StagedRun {
 			this.#live.set(value, []);
 			this.#lent.add(value);
 		}
-		for (const index of indices) {
-			signal?.throwIfAborted();
-			const { feeds } = await calibration.example(index, signal);
+		const ahead = new ExamplesAhead(calibration, indices, signal);
+		for (const position of indices.keys()) {
+			const { feeds } = await ahead.take(position);
 			for (const value of inputs) {
 				const tensor = feeds[value.name];
 				if (tensor) this.#live.get(value)?.push(tensor);
@@ -141,12 +142,12 @@ export class StagedRun {
 				const shown = this.#live.get(target)?.[example];
 				const other = beside && results[extracted.outputs.get(beside) ?? ''];
 				if (shown) await visit(shown, example, other);
-				if (this.#options.passing) giveBack(other);
+				if (this.#options.passing) giveBack(other?.data);
 				// Freed one by one, so that not both sides are held for all examples.
 				for (const value of outgoing) {
 					const list = this.#live.get(value);
 					if (!list) continue;
-					if (this.#options.passing && !this.#lent.has(value)) giveBack(list[example]);
+					if (this.#options.passing && !this.#lent.has(value)) giveBack(list[example]?.data);
 					list[example] = EMPTY;
 				}
 			}
