@@ -8,7 +8,7 @@ import { channelAxis } from './ranges.ts';
 import type { WrittenBias } from './write.ts';
 
 /** Bytes of float activations that stages may keep: with more, fewer examples take part. */
-const KEPT_BYTES = 80_000_000;
+const KEPT_BYTES = 64_000_000;
 
 /**
  * Sequential bias correction (Nagel et al. 2019, section 4.2, from data): layers are visited in order; the mean of each output
