@@ -170,17 +170,7 @@ spec(
 			// The same quarter of the examples is learnt from.
 			await run(
 				process.execPath,
-				[
-					'bin/pare.mjs',
-					'compress',
-					join(sample, 'digits.onnx'),
-					'--recipe',
-					recipe,
-					'--calibration',
-					join(sample, 'digits-test.npz'),
-					'-o',
-					out,
-				],
+				['bin/pare.mjs', 'compress', join(sample, 'digits.onnx'), '--recipe', recipe, '--data', join(sample, 'digits-test.npz'), '-o', out],
 				{ timeout: 4 * minute },
 			);
 			const hash = createHash('sha256').update(readFileSync(out)).digest('hex');

@@ -31,9 +31,7 @@ export default function PruningView({ study, selected, compact, readOnly, onClos
 		useShallow((store) => ({
 			pruning: store.pruning[selected],
 			figures: store.nodeFigures[selected],
-			job: store.jobs.find(
-				({ id, kind, variant: of, state }) => kind === 'diagnose' && state === 'running' && of === selected && id !== '',
-			),
+			job: store.jobs.find(({ kind, variant: of, state }) => kind === 'diagnose' && state === 'running' && of === selected),
 			busy: store.jobs.some(({ kind, state }) => kind === 'diagnose' && state === 'running'),
 			findGroups: store.findGroups,
 			chooseCut: store.chooseCut,
