@@ -55,6 +55,10 @@ export function varied(calibration: CalibrationSet, variations: number): Calibra
 			const random = seededRandom(index);
 			const free = picture.channels === 3 && picture.width === picture.height;
 			const patches: Patch[] = [];
+			if (!free && picture.width === picture.height && picture.width <= BENT_SIDE) {
+				const data = bent(tensor.data as Float32Array, picture, random);
+				return { ...example, feeds: { ...example.feeds, [picture.name]: { ...tensor, data } } };
+			}
 			if (!free) patches.push(cropped(tensor, picture, random));
 			else if (variation === 1) patches.push({ ...whole(tensor, picture), mirrored: true });
 			else {
@@ -103,6 +107,62 @@ function cropped(tensor: TensorData, picture: Picture, random: SeededRandom): Pa
 	};
 }
 
+/** Small square pictures that are not coloured are signs, digits and the like: they are bent a little instead of cropped. */
+const BENT_SIDE = 64;
+
+/**
+ * A picture turned, sheared, stretched and shifted a little, and bent by a smooth field (Simard et al. 2003, with a few waves in place of
+ * filtered noise). What lies outside is what the picture's border shows.
+ */
+function bent(source: Float32Array, picture: Picture, random: SeededRandom): Float32Array {
+	const { channels, height, width, first } = picture;
+	const spread = (most: number): number => (2 * random.next() - 1) * most;
+	const angle = spread(0.22);
+	const [a, b, c, d] = [
+		(1 + spread(0.12)) * cosine(angle),
+		sine(angle) + spread(0.15),
+		-sine(angle) + spread(0.08),
+		(1 + spread(0.12)) * cosine(angle),
+	];
+	const [right, down] = [spread(0.07) * width, spread(0.07) * height];
+	const waves = Array.from({ length: 3 }, () => ({
+		x: spread(1.5),
+		y: spread(1.5),
+		phase: random.next(),
+		right: spread(0.025) * width,
+		down: spread(0.025) * height,
+	}));
+	const out = new Float32Array(source.length);
+	const [rowStride, columnStride, channelStride] = first ? [width, 1, width * height] : [width * channels, channels, 1];
+	const images = source.length / (channels * height * width);
+	const within = (at: number, size: number): number => Math.min(size - 1, Math.max(0, at));
+	for (let y = 0; y < height; y++) {
+		for (let x = 0; x < width; x++) {
+			const [s, t] = [x - (width - 1) / 2, y - (height - 1) / 2];
+			let u = a * s + b * t + (width - 1) / 2 + right;
+			let v = c * s + d * t + (height - 1) / 2 + down;
+			for (const wave of waves) {
+				const swing = sine(2 * Math.PI * (wave.phase + (wave.x * x) / width + (wave.y * y) / height));
+				u += wave.right * swing;
+				v += wave.down * swing;
+			}
+			const [x0, y0] = [within(Math.floor(u), width), within(Math.floor(v), height)];
+			const [x1, y1] = [within(x0 + 1, width), within(y0 + 1, height)];
+			const [fx, fy] = [Math.min(1, Math.max(0, u - x0)), Math.min(1, Math.max(0, v - y0))];
+			for (let image = 0; image < images; image++) {
+				for (let channel = 0; channel < channels; channel++) {
+					const base = image * channels * height * width + channel * channelStride;
+					const at = (r: number, k: number): number => source[base + r * rowStride + k * columnStride] as number;
+					const upper = at(y0, x0) * (1 - fx) + at(y0, x1) * fx;
+					const lower = at(y1, x0) * (1 - fx) + at(y1, x1) * fx;
+					out[base + y * rowStride + x * columnStride] = upper * (1 - fy) + lower * fy;
+				}
+			}
+		}
+	}
+	return out;
+}
+
 /** A colour picture at another scale and place, mirrored or turned, with other colours. */
 function strange(tensor: TensorData, picture: Picture, random: SeededRandom): Patch {
 	const source = tensor.data as Float32Array;
@@ -140,6 +200,21 @@ function shuffled(count: number, random: SeededRandom): number[] {
 	}
 	return order;
 }
+
+/** Sine by its series: the same bits in every engine. */
+function sine(x: number): number {
+	const turns = x / (2 * Math.PI);
+	const r = (turns - Math.round(turns)) * 2 * Math.PI;
+	const square = r * r;
+	let [term, sum] = [r, r];
+	for (let k = 1; k < 12; k++) {
+		term *= -square / (2 * k * (2 * k + 1));
+		sum += term;
+	}
+	return sum;
+}
+
+const cosine = (x: number): number => sine(x + Math.PI / 2);
 
 /** Draws a patch, bilinear. */
 function paint(out: Float32Array, { channels, height, width, first }: Picture, patch: Patch): void {
