@@ -1,7 +1,7 @@
 import type { ByteSource } from '../core/bytes/source.ts';
 import type { Port, TensorData } from '../core/ir/tensor-data.ts';
 import type { Evidence, Preprocessing } from '../core/study/data-settings.ts';
-import type { ExampleFacts, Examples } from '../core/study/examples.ts';
+import type { ExampleFacts, ExampleSource, Examples } from '../core/study/examples.ts';
 import type { DatasetFacts } from '../core/study/study.ts';
 import type { Picture } from './picture.ts';
 
@@ -30,6 +30,8 @@ export interface Dataset extends Examples {
 	readonly evidence: readonly Evidence[];
 	/** The example as a picture: what was given, resized and cut, before it is made a tensor; with `as`, resized and cut by that instead. */
 	preview?(index: number, as?: Preprocessing): Promise<Picture | undefined>;
+	/** What the example was made from: its text, or its sound. Absent where there is nothing beyond what the model is fed. */
+	source?(index: number): Promise<ExampleSource>;
 	/** Name, content hash and class of each example. Reads every example once, on the first call; later calls are free. */
 	exampleFacts(signal?: AbortSignal, onProgress?: (fraction: number) => void): Promise<readonly ExampleFacts[]>;
 }

@@ -5,7 +5,7 @@ import { DataError } from './errors.ts';
  * A set without the examples of these content hashes; `copies:` before a hash keeps the first example with that content. Throws DataError
  * `empty` where none is left.
  */
-export async function withoutExamples<T extends Pick<Dataset, 'n' | 'example' | 'preview' | 'exampleFacts'>>(
+export async function withoutExamples<T extends Pick<Dataset, 'n' | 'example' | 'preview' | 'source' | 'exampleFacts'>>(
 	opened: T,
 	leftOut: readonly string[] | undefined,
 	where: string,
@@ -27,12 +27,13 @@ export async function withoutExamples<T extends Pick<Dataset, 'n' | 'example' | 
 		if (place === undefined) throw new RangeError(`there are ${kept.length} examples, not ${index + 1}`);
 		return place;
 	};
-	const { preview } = opened;
+	const { preview, source } = opened;
 	return {
 		...opened,
 		n: kept.length,
 		example: async (index, own) => opened.example(at(index), own),
 		exampleFacts: async () => kept.map((index) => facts[index] as (typeof facts)[number]),
 		...(preview && { preview: async (index: number, as?: Parameters<typeof preview>[1]) => preview(at(index), as) }),
+		...(source && { source: async (index: number) => source(at(index)) }),
 	};
 }

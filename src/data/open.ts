@@ -47,7 +47,7 @@ export interface OpenOptions {
 	readonly onProgress?: (fraction: number) => void;
 }
 
-interface Opened extends Pick<Dataset, 'n' | 'example' | 'evidence' | 'preview' | 'classNames'> {
+interface Opened extends Pick<Dataset, 'n' | 'example' | 'evidence' | 'preview' | 'source' | 'classNames'> {
 	readonly batchAxes?: Dataset['batchAxes'] | undefined;
 	readonly exampleFacts?: Dataset['exampleFacts'];
 	readonly kind: DataKind;
@@ -76,12 +76,13 @@ export async function openDataset(files: readonly DataFile[], target: DataTarget
 	const all = await open(found, target, name, { ...options, settings });
 	const complete = { ...all, exampleFacts: all.exampleFacts ?? exampleFactsOf(all.n, all.example) };
 	const opened = await withoutExamples(complete, settings.leftOut, name, options.signal);
-	const { kind, labelKind, classes, mapping, picture, description, n, evidence, example, preview, batchAxes, classNames } = opened;
+	const { kind, labelKind, classes, mapping, picture, description, n, evidence, example, preview, source, batchAxes, classNames } = opened;
 	return {
 		n,
 		evidence,
 		example,
 		...(preview && { preview }),
+		...(source && { source }),
 		...(batchAxes && { batchAxes }),
 		...(classNames && { classNames }),
 		exampleFacts: opened.exampleFacts,

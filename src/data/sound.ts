@@ -18,7 +18,7 @@ export interface SoundEntry {
 	open(): Promise<StoredSound>;
 }
 
-export interface SoundExamples extends Pick<Dataset, 'n' | 'example'> {
+export interface SoundExamples extends Pick<Dataset, 'n' | 'example' | 'source'> {
 	readonly batchAxes: Dataset['batchAxes'] | undefined;
 	/** Entries in the set, before it is limited to fewer. */
 	readonly available: number;
@@ -35,6 +35,8 @@ const silero = { frame: 512, context: 64, state: 128 } as const;
 const longestSeconds = 30;
 /** Most frames that the original is run on for the state of each. */
 const mostCarried = 20_000;
+/** A frame is too short to be heard: what stands around it is given with it, on each side. */
+const heardSeconds = 0.75;
 
 interface Roles {
 	readonly sound: Port;
@@ -176,6 +178,17 @@ export async function soundExamples(
 		available: places.length,
 		description: notes.filter(Boolean).join('; '),
 		batchAxes: axes,
+		async source(index) {
+			const place = places[chosen[index] ?? -1];
+			if (!place) throw new RangeError(`there are ${chosen.length} frames, not ${index + 1}`);
+			const { sound } = sounds[place.file] as (typeof sounds)[number];
+			const from = Math.max(0, place.start - context);
+			const to = length === undefined ? Math.min(sound.n, longestSeconds * usualRate) : Math.min(sound.n, place.start + length);
+			const around = length === undefined || labelled ? 0 : heardSeconds * usualRate;
+			const start = Math.max(0, from - around);
+			const samples = new Float32Array(await sound.read(start, Math.min(sound.n, to + around) - start));
+			return { kind: 'sound', samples, rate: usualRate, from: from - start, to: to - start, startSeconds: start / usualRate };
+		},
 		async example(index): Promise<Example> {
 			const place = places[chosen[index] ?? -1];
 			if (!place) throw new RangeError(`there are ${chosen.length} frames, not ${index + 1}`);

@@ -15,7 +15,7 @@ export interface TextRecords {
 	record(index: number): Promise<{ readonly name: string; readonly text: string; readonly labels: readonly string[] }>;
 }
 
-export interface TextExamples extends Pick<Dataset, 'n' | 'example'> {
+export interface TextExamples extends Pick<Dataset, 'n' | 'example' | 'source'> {
 	readonly batchAxes: Dataset['batchAxes'] | undefined;
 	readonly labels: LabelReader;
 	/** Entries in the set, before it is limited to fewer. */
@@ -144,6 +144,10 @@ export async function textExamples(
 	return {
 		n: kept.length,
 		available: records.n,
+		async source(index) {
+			const { text } = await records.record(kept[index] ?? -1);
+			return { kind: 'text', text, tokens: tokenizer.encode(text, most).ids.map((id) => tokenizer.token(id) ?? String(id)) };
+		},
 		labels: reader,
 		description: notes.filter(Boolean).join('; '),
 		batchAxes: roles.every(({ port }) => port.shape.length === 2 && typeof port.shape[0] !== 'number')

@@ -5,6 +5,8 @@ import { DataError } from './errors.ts';
 export interface TextTokenizer {
 	/** With special tokens, cut to `most` ids the way the tokenizer is set up: special tokens stay. */
 	encode(text: string, most: number): { readonly ids: readonly number[]; readonly typeIds: readonly number[]; readonly cut: boolean };
+	/** How the vocabulary writes an id. */
+	token(id: number): string | undefined;
 	readonly padId: number;
 	readonly padTypeId: number;
 	readonly padLeft: boolean;
@@ -65,6 +67,7 @@ export async function openTokenizer(source: ByteSource, name: string): Promise<T
 		padLeft: field(padding, 'direction') === 'Left',
 		maxLength: whole(field(truncation, 'max_length')),
 		vocabulary,
+		token: (id) => tokenizer.id_to_token(id),
 		encode(text, most) {
 			const { ids, types } = encode(text, true);
 			if (ids.length <= most) return { ids, typeIds: types, cut: false };

@@ -9,11 +9,14 @@ import type { GraphDrawing } from '../core/view/drawing.ts';
 import type { LayoutRequest, LayoutResult } from '../core/view/layers.ts';
 import type { TensorFacts } from '../core/view/tensor-facts.ts';
 import type { CulpritReport, ErrorReport, LatencyReport, SensitivityReport } from '../engine/diagnose/report.ts';
+import type { Drawing } from '../engine/drawing.ts';
 import type { StructureSensitivity } from '../passes/prune-structured/sensitivity.ts';
-import type { DataHealth, InputPreview, SampleAnswers } from '../workers/engine-protocol.ts';
+import type { DataHealth, InputPreview, SampleAnswers, SampleDetail } from '../workers/engine-protocol.ts';
 import type { Progress } from '../workers/serve.ts';
 
-export type { DataHealth, InputPreview, SampleAnswers } from '../workers/engine-protocol.ts';
+export type { Drawing } from '../engine/drawing.ts';
+export type { PictureAnswer, Pixels } from '../engine/output-picture.ts';
+export type { DataHealth, InputPreview, SampleAnswers, SampleDetail } from '../workers/engine-protocol.ts';
 
 /** One piece of work in the queue: a variant being made, measured, or a model being opened. */
 export interface Job {
@@ -171,6 +174,10 @@ export interface Actions {
 
 	/** What the original and a variant say to each example that results are judged on. */
 	sampleAnswers(id: Hash | 'original', signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<SampleAnswers>;
+	/** Inputs of examples, by their places in the whole set, small enough to be drawn. */
+	drawInputs(places: readonly number[]): Promise<readonly (readonly Drawing[])[]>;
+	/** An example by its place in the whole set: what is fed, and pictures that the original and a variant put out. */
+	sampleDetail(id: Hash | 'original', place: number, signal: AbortSignal): Promise<SampleDetail>;
 	/** Copies, labels that look wrong, strange examples. */
 	dataHealth(signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<DataHealth>;
 	/** A graph of a model to be shown; '' is the main graph. */

@@ -1,5 +1,5 @@
 import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
-import type { ExampleFacts } from '../core/study/examples.ts';
+import type { ExampleFacts, ExampleSource } from '../core/study/examples.ts';
 import type { Failure } from '../core/study/study.ts';
 import type { Dataset, DataTarget, Trial } from '../data/dataset.ts';
 import { DataError } from '../data/errors.ts';
@@ -96,7 +96,15 @@ export async function openRemotely(options: RemoteOptions): Promise<RemoteDatase
 			outputs: target.outputs.map(({ name, dtype, shape }) => ({ name, dtype, shape: [...shape] })),
 			...(target.idLimits && { idLimits: target.idLimits }),
 		};
-		const { previews, ...opened } = (await ask({ ask: 'open', files, target: plain, limit, sample, readable, settings })) as OpenedData;
+		const { previews, sources, ...opened } = (await ask({
+			ask: 'open',
+			files,
+			target: plain,
+			limit,
+			sample,
+			readable,
+			settings,
+		})) as OpenedData;
 		let facts: Promise<readonly ExampleFacts[]> | undefined;
 		return {
 			...opened,
@@ -107,6 +115,7 @@ export async function openRemotely(options: RemoteOptions): Promise<RemoteDatase
 			...(previews && {
 				preview: async (index: number, as?: Preprocessing) => (await ask({ ask: 'preview', index, as })) as Picture | undefined,
 			}),
+			...(sources && { source: async (index: number) => (await ask({ ask: 'source', index })) as ExampleSource }),
 			exampleFacts: () => {
 				facts ??= ask({ ask: 'facts' }) as Promise<readonly ExampleFacts[]>;
 				return facts;

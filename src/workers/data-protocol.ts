@@ -17,12 +17,16 @@ export type DataRequest =
 	  }
 	| { readonly id: number; readonly ask: 'example'; readonly index: number }
 	| { readonly id: number; readonly ask: 'preview'; readonly index: number; readonly as?: Preprocessing | undefined }
+	| { readonly id: number; readonly ask: 'source'; readonly index: number }
 	| { readonly id: number; readonly ask: 'facts' }
 	/** What the model said to feeds that the worker wanted tried. */
 	| { readonly id: number; readonly ask: 'tried'; readonly outputs?: Record<string, unknown>; readonly failure?: Failure };
 
 /** A set as far as it can be told in one message. */
-export type OpenedData = Pick<Dataset, 'n' | 'facts' | 'evidence' | 'batchAxes' | 'classNames'> & { readonly previews: boolean };
+export type OpenedData = Pick<Dataset, 'n' | 'facts' | 'evidence' | 'batchAxes' | 'classNames'> & {
+	readonly previews: boolean;
+	readonly sources: boolean;
+};
 
 export type DataReply =
 	| { readonly id: number; readonly kind: 'value'; readonly value: unknown }

@@ -58,7 +58,7 @@ async function answer(request: Exclude<DataRequest, { ask: 'tried' }>): Promise<
 					},
 				},
 			);
-			const { n, facts, evidence, batchAxes, classNames, preview } = dataset;
+			const { n, facts, evidence, batchAxes, classNames, preview, source } = dataset;
 			return {
 				n,
 				facts,
@@ -66,12 +66,15 @@ async function answer(request: Exclude<DataRequest, { ask: 'tried' }>): Promise<
 				...(batchAxes && { batchAxes }),
 				...(classNames && { classNames }),
 				previews: preview !== undefined,
+				sources: source !== undefined,
 			} satisfies OpenedData;
 		}
 		case 'example':
 			return opened().example(request.index);
 		case 'preview':
 			return opened().preview?.(request.index, request.as);
+		case 'source':
+			return opened().source?.(request.index);
 		default:
 			return opened().exampleFacts();
 	}

@@ -4,6 +4,8 @@ import type { PortChange } from '../core/pass/ports.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
 import type { DatasetFacts, Evaluation, Hash, Run, Target } from '../core/study/study.ts';
+import type { Drawing } from '../engine/drawing.ts';
+import type { PictureAnswer } from '../engine/output-picture.ts';
 import type { Outputs } from '../engine/outputs.ts';
 import type { Feeds } from '../engine/port.ts';
 import type { Sample } from '../engine/sample-answers.ts';
@@ -37,6 +39,12 @@ export interface SampleAnswers {
 	readonly samples: readonly Sample[];
 	readonly places: readonly number[];
 	readonly classNames?: readonly string[];
+}
+
+/** One example looked at closely: what the model is fed, and what it and a variant put out where that is a picture. */
+export interface SampleDetail {
+	readonly inputs: readonly Drawing[];
+	readonly pictures: readonly PictureAnswer[];
 }
 
 /** What looks wrong with a set. Indices are of the whole set; the hashes name examples for DataSettings.leftOut. */
@@ -102,6 +110,10 @@ export interface EngineMethods {
 	previews(args: EngineSubject & { readonly indices: readonly number[]; readonly as?: Preprocessing }): readonly InputPreview[];
 	/** Answers of the original and a variant to each example that results are judged on. */
 	samples(args: EngineSubject & { readonly variant: MeasuredFile; readonly dataset: DatasetFacts; readonly study?: string }): SampleAnswers;
+	/** Inputs of examples of the whole set, small enough to be drawn. */
+	drawInputs(args: EngineSubject & { readonly indices: readonly number[] }): readonly (readonly Drawing[])[];
+	/** An example of the whole set, with pictures that the original and a variant put out for it. Runs both on it. */
+	sampleDetail(args: EngineSubject & { readonly variant: MeasuredFile; readonly index: number }): SampleDetail;
 	/** Copies, labels that look wrong, and strange examples, by the original's own features. Runs it on all examples. */
 	health(args: EngineSubject): DataHealth;
 	/** Inputs of the first example: what is timed, on every target the same. */

@@ -17,7 +17,7 @@ import { hasOpfs, opfsRoot } from '../platform/opfs.ts';
 import { answerLog } from './answer-log.ts';
 import type { EngineMethods, EngineSubject, InputPreview, MeasuredFile } from './engine-protocol.ts';
 import { datasetOf, engineOf, forgetInputs, halvesOf, inputsKey, judgedOf, modelBytes } from './inputs.ts';
-import { dataHealth } from './samples.ts';
+import { dataHealth, drawnInputs, sampleDetail } from './samples.ts';
 import { type Call, serve } from './serve.ts';
 import { openModel, totalBytes } from './sources.ts';
 
@@ -212,6 +212,9 @@ serve({
 	samples,
 	health: async (args: Args<'health'>, call: Call): Result<'health'> =>
 		dataHealth(await datasetOf(args, call), args.original, await engineOf(args), call),
+	drawInputs: async (args: Args<'drawInputs'>, call: Call): Result<'drawInputs'> => drawnInputs(await datasetOf(args, call), args.indices),
+	sampleDetail: async (args: Args<'sampleDetail'>, call: Call): Result<'sampleDetail'> =>
+		sampleDetail(await datasetOf(args, call), args, await engineOf(args), call),
 	reference: async (args: Args<'reference'>, call: Call): Result<'reference'> =>
 		(await referenceFor(await engineOf(args), args.variant, await judgedOf(args, call))) ?? null,
 	feeds: async (args: Args<'feeds'>, call: Call): Result<'feeds'> => (await (await judgedOf(args, call)).example(0)).feeds,

@@ -18,6 +18,27 @@ export interface ExampleFacts {
 	readonly label?: number;
 }
 
+/** What an example was made from, where that is no picture: for people to read or hear. */
+export type ExampleSource =
+	| {
+			readonly kind: 'text';
+			readonly text: string;
+			/** As the model is fed them, special ones included. */
+			readonly tokens: readonly string[];
+	  }
+	| {
+			readonly kind: 'sound';
+			/** In -1..1; of a frame, with what was said around it. */
+			readonly samples: Float32Array<ArrayBuffer>;
+			/** Samples a second. */
+			readonly rate: number;
+			/** What of `samples` the model is fed. */
+			readonly from: number;
+			readonly to: number;
+			/** Where `samples` starts in the recording, in seconds. */
+			readonly startSeconds: number;
+	  };
+
 /** Examples that can be asked for in any order, one at a time; nothing is kept unless the source says so. */
 export interface Examples {
 	readonly n: number;

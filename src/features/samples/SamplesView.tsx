@@ -217,7 +217,14 @@ export default function SamplesView({ study, selected, readOnly, onSelect, onClo
 					)}
 				</>
 			)}
-			{detail && <SampleDialog shown={detail} nameOf={nameOf} comparing={shownId !== 'original'} onClose={() => setDetail(undefined)} />}
+			{detail && (
+				<SampleDialog
+					shown={detail}
+					nameOf={nameOf}
+					variant={{ id: shownId, name: ready.find(({ id }) => id === shownId)?.name ?? 'variant' }}
+					onClose={() => setDetail(undefined)}
+				/>
+			)}
 		</section>
 	);
 }

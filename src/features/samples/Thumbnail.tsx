@@ -1,28 +1,32 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useStore } from '../../store/index.ts';
-import type { InputPreview } from '../../store/state.ts';
+import type { Drawing, Pixels } from '../../store/state.ts';
+import { InputDrawing } from './InputDrawing.tsx';
+import { PixelCanvas } from './PixelCanvas.tsx';
 
-/** The picture of an example as the model sees it; nothing for what is no picture. */
+/** An example as the model sees it: its picture, or its first input drawn. */
 export function Thumbnail({ place, name }: { readonly place: number; readonly name: string }) {
 	const previewInputs = useStore((store) => store.previewInputs);
-	const canvas = useRef<HTMLCanvasElement>(null);
-	const [preview, setPreview] = useState<InputPreview | null | undefined>();
+	const drawInputs = useStore((store) => store.drawInputs);
+	const [shown, setShown] = useState<{ readonly picture: Pixels } | { readonly drawing: Drawing } | null | undefined>();
 	useEffect(() => {
 		let current = true;
-		previewInputs([place]).then(
-			([found]) => current && setPreview(found ?? null),
-			() => current && setPreview(null),
+		const find = async (): Promise<typeof shown> => {
+			const [preview] = await previewInputs([place]);
+			if (preview) return { picture: preview.picture };
+			const [inputs] = await drawInputs([place]);
+			return inputs?.[0] ? { drawing: inputs[0] } : null;
+		};
+		find().then(
+			(found) => current && setShown(found),
+			() => current && setShown(null),
 		);
 		return () => {
 			current = false;
 		};
-	}, [previewInputs, place]);
-	useEffect(() => {
-		if (!preview) return;
-		const { width, height, data } = preview.picture;
-		canvas.current?.getContext('2d')?.putImageData(new ImageData(data, width, height), 0, 0);
-	}, [preview]);
-	if (preview === null) return null;
-	const { width, height } = preview?.picture ?? { width: 1, height: 1 };
-	return <canvas ref={canvas} className="sample-picture" width={width} height={height} role="img" aria-label={name} />;
+	}, [previewInputs, drawInputs, place]);
+	if (shown === null) return null;
+	if (!shown) return <span className="sample-picture" />;
+	if ('picture' in shown) return <PixelCanvas pixels={shown.picture} className="sample-picture" name={name} />;
+	return <InputDrawing drawing={shown.drawing} name={name} small />;
 }
