@@ -19,6 +19,8 @@ export interface CutPanelProps {
 	readonly dataset: DatasetFacts | undefined;
 	/** Of the file as it is. */
 	readonly fileBytes: number | undefined;
+	/** Inputs have dimensions that are open. */
+	readonly openDims: boolean;
 	readonly readOnly: boolean;
 	/** Something is being measured by layer or group. */
 	readonly busy: boolean;
@@ -41,7 +43,7 @@ const criteria = describeOptions(schema).flatMap((field) => (field.key === 'crit
 
 /** What the whole model has left, budgets in one click, and the button that makes the variant. */
 export function CutPanel(props: CutPanelProps) {
-	const { plan, gone, options, sensitivity, timed, dataset, fileBytes, readOnly, busy } = props;
+	const { plan, gone, options, sensitivity, timed, dataset, fileBytes, openDims, readOnly, busy } = props;
 	const { onCut, onOptions, onMake, onMeasure, onTime, onGraph } = props;
 	const [said, setSaid] = useState('');
 	const ranking = useId();
@@ -62,14 +64,19 @@ export function CutPanel(props: CutPanelProps) {
 		onCut(found.gone);
 		const how = sensitivity
 			? 'Spread by what each group is worth.'
-			: 'The same share of every group; measure what they are worth to spread it by that.';
+			: 'About the same share of every group; measure what they are worth to spread it by that.';
 		setSaid(found.met ? `${title}: ${how}` : `${title} cannot be reached: all that may go is gone.`);
 	};
 	const madeUp = dataset?.kind === 'synthetic';
 	return (
 		<aside className="cut-panel" aria-label="What is left">
 			<dl className="cut-totals">
-				<Total title="multiply-accumulates" before={plan.macs} after={left.macs} format={formatCount} />
+				<Total
+					title={openDims ? 'multiply-accumulates, open dimensions taken as 1' : 'multiply-accumulates'}
+					before={plan.macs}
+					after={left.macs}
+					format={formatCount}
+				/>
 				<Total title="stored weights" before={plan.bytes} after={left.bytes} format={formatBytes} />
 				<Total title="parameters" before={plan.parameters} after={left.parameters} format={formatCount} />
 			</dl>

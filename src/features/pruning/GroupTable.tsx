@@ -4,7 +4,7 @@ import { leastLeft, stepFor } from '../../core/structure/rounding.ts';
 import type { StructureSensitivity } from '../../passes/prune-structured/sensitivity.ts';
 import { formatBytes, formatCount, formatMs } from '../../ui/format.ts';
 import { Scroll } from '../../ui/Scroll.tsx';
-import { changeText, rounding, unitsText } from './cut.ts';
+import { changeText, kindText, rounding, unitsText } from './cut.ts';
 import { EffectCurve } from './EffectCurve.tsx';
 import { type GroupRow, type Order, shownRows } from './rows.ts';
 
@@ -100,7 +100,7 @@ export function GroupTable({ plan, rows, gone, sensitivity, readOnly, compact, o
 									<span className="group-name" title={`${row.group.name}\nread by ${row.group.readers.join(', ')}`}>
 										<span className="group-number">{row.index + 1}</span> <bdi>{row.group.name}</bdi>
 									</span>
-									<span className="muted small">{unitsText(row.group, row.group.units)}</span>
+									<span className="muted small">{kindText(row.group)}</span>
 								</th>
 								<td className="slider-cell">
 									<CutSlider row={row} gone={gone[row.index] ?? 0} after={after} disabled={readOnly} onCut={onCut} />

@@ -5,7 +5,7 @@ import type { VariantId } from '../../core/study/figures.ts';
 import type { Study } from '../../core/study/study.ts';
 import { useStore } from '../../store/index.ts';
 import { CutPanel } from './CutPanel.tsx';
-import { type CutOptions, changeText, cuttingRecipe, usualOptions } from './cut.ts';
+import { type CutOptions, changeText, cuttingRecipe, hasOpenDims, usualOptions } from './cut.ts';
 import { GroupTable } from './GroupTable.tsx';
 import { KeptLayers } from './KeptLayers.tsx';
 import { ResultPanel } from './ResultPanel.tsx';
@@ -27,7 +27,21 @@ type Part = 'cut' | 'result';
 export default function PruningView({ study, selected, compact, readOnly, onClose }: PruningViewProps) {
 	const ready = study.variants.filter(({ id, file }) => id === 'original' || file !== undefined);
 	const variant = study.variants.find(({ id }) => id === selected);
-	const { pruning, figures, job, busy, findGroups, chooseCut, measureGroups, diagnose, runRecipes, select, setView, cancelJob } = useStore(
+	const {
+		pruning,
+		figures,
+		job,
+		busy,
+		findGroups,
+		chooseCut,
+		measureGroups,
+		diagnose,
+		runRecipes,
+		select,
+		selectNode,
+		setView,
+		cancelJob,
+	} = useStore(
 		useShallow((store) => ({
 			pruning: store.pruning[selected],
 			figures: store.nodeFigures[selected],
@@ -39,6 +53,7 @@ export default function PruningView({ study, selected, compact, readOnly, onClos
 			diagnose: store.diagnose,
 			runRecipes: store.runRecipes,
 			select: store.select,
+			selectNode: store.selectNode,
 			setView: store.setView,
 			cancelJob: store.cancelJob,
 		})),
@@ -161,7 +176,12 @@ export default function PruningView({ study, selected, compact, readOnly, onClos
 						onMake={make}
 						onMeasure={() => void measureGroups(selected)}
 						onTime={() => void diagnose(selected, 'latency')}
-						onGraph={() => setView('graph')}
+						onGraph={() => {
+							// The graph opens where the first cut is made.
+							selectNode(plan.groups[gone.findIndex((count) => count > 0)]?.layers[0]);
+							setView('graph');
+						}}
+						openDims={study.facts.inputs.some(({ type }) => hasOpenDims(type))}
 					/>
 					<div className="pruning-main">
 						<GroupTable

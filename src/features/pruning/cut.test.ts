@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PlannedGroup, PruningPlan } from '../../core/structure/plan.ts';
 import { cuts, unitsFor } from '../../core/structure/rounding.ts';
-import { changeText, cuttingRecipe, rounding, unitsText, usualOptions } from './cut.ts';
+import { changeText, cuttingRecipe, hasOpenDims, rounding, unitsText, usualOptions } from './cut.ts';
 import { effectAt, rowsOf, shownRows } from './rows.ts';
 
 const group = (id: string, units: number, more: Partial<PlannedGroup> = {}): PlannedGroup => ({
@@ -66,6 +66,12 @@ describe('words', () => {
 		expect(unitsText({ kind: 'units', width: 1 }, 1)).toBe('1 hidden unit');
 		expect(changeText(75.6, 100)).toBe('−24.4 %');
 		expect(changeText(100, 100)).toBe('0 %');
+		expect(['float32[N, 3, 224, 224]', 'float32[N, 3, 48, W]', 'float32[?, ?]', 'float32'].map(hasOpenDims)).toEqual([
+			false,
+			true,
+			true,
+			false,
+		]);
 	});
 });
 

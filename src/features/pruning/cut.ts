@@ -46,10 +46,21 @@ export function unitsText(group: Pick<PlannedGroup, 'kind' | 'width'>, count: nu
 	}
 }
 
+/** What a unit is: channels, hidden units, heads of 32. */
+export function kindText({ kind, width }: Pick<PlannedGroup, 'kind' | 'width'>): string {
+	return kind === 'units' ? 'hidden units' : width > 1 ? `${kind} of ${width}` : kind;
+}
+
 /** −24.3 %, with the sign that mathematics has; 0 % where nothing changed. */
 export function changeText(after: number, before: number): string {
 	const change = before === 0 ? 0 : after / before - 1;
 	if (Math.abs(change) < 0.0005) return '0 %';
 	const digits = Math.abs(change * 100).toLocaleString(undefined, { maximumFractionDigits: 1, minimumFractionDigits: 1 });
 	return `${change < 0 ? '−' : '+'}${digits} %`;
+}
+
+/** Whether a printed type has open dimensions besides the first, which is a batch more often than not: float32[N, 3, H, W]. */
+export function hasOpenDims(type: string): boolean {
+	const dims = /\[(.*)\]/.exec(type)?.[1]?.split(',') ?? [];
+	return dims.slice(1).some((dim) => !/^\s*\d+\s*$/.test(dim));
 }

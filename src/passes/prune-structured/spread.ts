@@ -1,6 +1,6 @@
 import { parseOptions } from '../../core/pass/options.ts';
 import { estimatePlan, type PruningPlan } from '../../core/structure/plan.ts';
-import type { Rounding } from '../../core/structure/rounding.ts';
+import { cuts, type Rounding } from '../../core/structure/rounding.ts';
 import { budgetOf, solvedCounts, uniformCounts } from './budget.ts';
 import { schema } from './options.ts';
 import type { GroupSensitivity } from './sensitivity.ts';
@@ -44,7 +44,27 @@ export function spreadBudget(plan: PruningPlan, wanted: Wanted, rounding: Roundi
 	});
 	const budget = budgetOf(structure, options);
 	if (!budget) return { gone: plan.groups.map(() => 0), met: true };
-	const gone = measured ? solvedCounts(structure, learned, options, budget) : uniformCounts(structure, learned, options, budget);
-	const left = estimatePlan(plan, gone);
-	return { gone, met: left.macs <= budget.macs * 1.01 && left.bytes <= budget.bytes * 1.01 };
+	const holds = (counts: readonly number[], slack = 1): boolean => {
+		const left = estimatePlan(plan, counts);
+		return left.macs <= budget.macs * slack && left.bytes <= budget.bytes * slack;
+	};
+	const gone = measured
+		? solvedCounts(structure, learned, options, budget)
+		: spared(plan, uniformCounts(structure, learned, options, budget), rounding, holds);
+	return { gone, met: holds(gone, 1.01) };
+}
+
+/** One share for all overshoots where groups are small: each group gets at most one step back, as far as the budget still holds. */
+function spared(
+	plan: PruningPlan,
+	uniform: readonly number[],
+	rounding: Rounding,
+	holds: (gone: readonly number[]) => boolean,
+): readonly number[] {
+	let gone = uniform;
+	for (const [i, { units }] of plan.groups.entries()) {
+		const less = cuts(units, rounding).findLast((count) => count < (gone[i] ?? 0));
+		if (less !== undefined && holds(gone.with(i, less))) gone = gone.with(i, less);
+	}
+	return gone;
 }
