@@ -4,40 +4,126 @@
  *
  *   node scripts/run-ts.mjs bench/evaluate-in-page.ts [part of a model's name] [preset, default the first that learns nothing]
  *
- * Needs ../shared, a Chromium and a built studio (npm run build). The page takes its usual number of examples, the command line as many.
+ * Small models for the tasks of which ../shared has none are made here. Needs a Chromium and a built studio (npm run build). The page takes its usual number of examples, the command line as many.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium } from 'playwright-core';
+import { attribute } from '../src/core/ir/attribute.ts';
+import { seededRandom } from '../src/core/numeric/random.ts';
 import type { Evaluation, Study } from '../src/core/study/study.ts';
+import { npy, npz } from '../src/data/npy.testkit.ts';
+import { build, normal } from '../src/engine/models.testkit.ts';
 import { presets } from '../src/passes/presets.ts';
 
 const root = process.cwd();
 const shared = resolve(root, '../shared');
-if (!existsSync(shared)) {
-	console.log('skipped: ../shared is not here');
-	process.exit(0);
-}
+const here = existsSync(shared);
+if (!here) console.log('skipped: the models of ../shared, which is not here');
 const { findChromium } = (await import(join(root, 'scripts/chromium.mjs'))) as { findChromium(): string };
 const { freePort, servePreview } = (await import(join(root, 'scripts/start.mjs'))) as {
 	freePort(from: number): Promise<number>;
 	servePreview(port: number): Promise<{ httpServer: { close(): void } }>;
 };
 
-const subjects: readonly { readonly model: string; readonly data: readonly string[] }[] = [
+interface Subject {
+	readonly model: string;
+	readonly data: readonly string[];
+	/** For models that the usual preset leaves as they are. */
+	readonly preset?: string;
+	readonly task?: string;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'pare-same-'));
+const subjects: readonly Subject[] = [
+	...(await smallSubjects()),
 	{ model: join(root, 'public/samples/digits/digits.onnx'), data: [join(root, 'public/samples/digits/digits-test.npz')] },
-	{
-		model: join(shared, 'models/mnist-8.onnx'),
-		data: [join(shared, 'data/t10k-images-idx3-ubyte.gz'), join(shared, 'data/t10k-labels-idx1-ubyte.gz')],
-	},
-	{ model: join(shared, 'models/efficientnet-lite0.onnx'), data: [join(shared, 'data/imagenet-eval-400.zip')] },
-	{ model: join(shared, 'models/minilm-l6-v2.onnx'), data: [join(shared, 'data/minilm-sentences-600.npz')] },
-	{ model: join(shared, 'models/ppocr-v4-rec.onnx'), data: [join(shared, 'data/ppocr-lines-64.npz')] },
-	{ model: join(shared, 'models/silero-vad.onnx'), data: [join(shared, 'data/silero-speech.npz')] },
+	...(here ? sharedSubjects() : []),
 ];
+
+function sharedSubjects(): Subject[] {
+	return [
+		{
+			model: join(shared, 'models/mnist-8.onnx'),
+			data: [join(shared, 'data/t10k-images-idx3-ubyte.gz'), join(shared, 'data/t10k-labels-idx1-ubyte.gz')],
+		},
+		{ model: join(shared, 'models/efficientnet-lite0.onnx'), data: [join(shared, 'data/imagenet-eval-400.zip')] },
+		{ model: join(shared, 'models/minilm-l6-v2.onnx'), data: [join(shared, 'data/minilm-sentences-600.npz')] },
+		{ model: join(shared, 'models/ppocr-v4-rec.onnx'), data: [join(shared, 'data/ppocr-lines-64.npz')] },
+		{ model: join(shared, 'models/silero-vad.onnx'), data: [join(shared, 'data/silero-speech.npz')] },
+	];
+}
+
+/** A linear model for each of the other tasks, with 300 labelled examples of noise. */
+async function smallSubjects(): Promise<Subject[]> {
+	const n = 300;
+	const x = normal(8 * n, 3);
+	const random = seededRandom(4);
+	const kinds = [
+		{
+			task: 'regression',
+			output: 'value',
+			width: 2,
+			label: (scores: readonly number[]) => scores.map((score) => score + 0.3 * random.normal()),
+		},
+		{
+			task: 'binary',
+			output: 'probability',
+			width: 1,
+			after: 'Sigmoid',
+			label: ([score = 0]: readonly number[]) => [score + random.normal() > 0 ? 1 : 0],
+		},
+		{
+			task: 'multi-label',
+			output: 'tags',
+			width: 4,
+			after: 'Sigmoid',
+			label: (scores: readonly number[]) => scores.map((score) => (score + random.normal() > 0 ? 1 : 0)),
+		},
+		{ task: 'embedding', output: 'embedding', width: 16, label: undefined },
+		{ task: 'generic', output: 'map', width: 6, label: undefined },
+	] as const;
+	return Promise.all(
+		kinds.map(async ({ task, output, width, label, ...rest }): Promise<Subject> => {
+			const after = 'after' in rest ? rest.after : undefined;
+			const weights = normal(8 * width, 20);
+			const bytes = await build((b) => {
+				const product = b.op(
+					'MatMul',
+					[b.input('x', 'float32', ['N', 8]), b.constant('w', 'float32', [8, width], weights)],
+					after ? 'h' : task === 'generic' ? 'h' : output,
+				);
+				const last = after
+					? b.op(after, [product], output)
+					: task === 'generic'
+						? b.op('Reshape', [product, b.constant('shape', 'int64', [4], BigInt64Array.of(0n, 1n, 2n, 3n))], output, {
+								allowzero: attribute.int(0),
+							})
+						: product;
+				b.output(last, 'float32', task === 'generic' ? ['N', 1, 2, 3] : ['N', width]);
+			});
+			const scores = Array.from({ length: n }, (_, i) =>
+				Array.from({ length: width }, (_, j) =>
+					Array.from({ length: 8 }, (_, k) => (x[8 * i + k] as number) * (weights[k * width + j] as number)).reduce((a, b) => a + b, 0),
+				),
+			);
+			const model = join(folder, `${task}-original.onnx`);
+			const data = join(folder, `${task}.npz`);
+			writeFileSync(model, bytes);
+			writeFileSync(
+				data,
+				npz({
+					x: npy('<f4', [n, 8], x),
+					...(label && { y: npy('<f4', [n, width], Float32Array.from(scores.flatMap((row) => label(row)))) }),
+				}),
+			);
+			return { model, data: [data], preset: 'float16', task };
+		}),
+	);
+}
 
 interface Entry {
 	readonly n: number;
@@ -48,8 +134,6 @@ interface Entry {
 }
 
 const [part = '', wanted] = process.argv.slice(2);
-const preset = presets.find(({ id, learns }) => (wanted ? id === wanted : !learns)) as (typeof presets)[number];
-const folder = mkdtempSync(join(tmpdir(), 'pare-same-'));
 const port = await freePort(4460);
 const server = await servePreview(port);
 const browser = await chromium.launch({
@@ -66,11 +150,12 @@ const browser = await chromium.launch({
 });
 let differ = 0;
 try {
-	for (const { model, data } of subjects.filter(({ model: path }) => path.includes(part))) {
+	for (const { model, data, preset: own, task } of subjects.filter(({ model: path }) => path.includes(part))) {
+		const preset = presets.find(({ id, learns }) => (wanted ? id === wanted : own ? id === own : !learns)) as (typeof presets)[number];
 		const name = model.split('/').at(-1) ?? '';
-		const study = await inPage(model, data);
+		const study = await inPage(model, data, preset);
 		const variant = study.variants.find((entry) => JSON.stringify(entry.recipe.steps) === JSON.stringify(preset.recipe.steps));
-		const out = join(folder, name);
+		const out = join(folder, `variant-${name}`);
 		pare(['compress', model, '--recipe', preset.id, '-o', out, '--json']);
 		const same = createHash('sha256').update(readFileSync(out)).digest('hex') === variant?.file;
 		const limit = study.dataset?.limit;
@@ -85,6 +170,8 @@ try {
 		const entries = JSON.parse(said) as readonly Entry[];
 		const found: string[] = [];
 		if (!same) found.push('the variant is another file');
+		const proposed = (entries[0]?.task as { readonly kind?: string } | undefined)?.kind;
+		if (task && proposed !== task) found.push(`the task is ${proposed}, not ${task}`);
 		if (entries[0]?.dataset.hash !== study.dataset?.hash) found.push('the examples are others');
 		let figures = 0;
 		for (const [i, id] of ['original', variant?.id].entries()) {
@@ -139,7 +226,7 @@ function pare(args: readonly string[]): string {
 }
 
 /** Opens model and data in the page, runs the preset, and gives the study as the page exports it. */
-async function inPage(model: string, data: readonly string[]): Promise<Study> {
+async function inPage(model: string, data: readonly string[], preset: (typeof presets)[number]): Promise<Study> {
 	const context = await browser.newContext({ acceptDownloads: true, viewport: { width: 1440, height: 1000 } });
 	const page = await context.newPage();
 	page.on('pageerror', (error) => console.log(`page error ${error.message}`));

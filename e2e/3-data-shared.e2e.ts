@@ -88,7 +88,7 @@ for (const pair of pairs) {
 			await studio.table().waitFor({ timeout: minute });
 			const data = page.getByRole('region', { name: 'Data', exact: true });
 			await data.getByText(/^\d[\d,]* (un)?labelled$/).waitFor({ timeout: 2 * minute });
-			const study = await until(
+			const study = (await until(
 				'the original to be judged',
 				async () => {
 					if ((await page.getByRole('complementary', { name: 'Work in progress' }).count()) > 0) return undefined;
@@ -98,7 +98,7 @@ for (const pair of pairs) {
 					return pair.top1 === undefined || found.evaluations.length > 0 ? found : undefined;
 				},
 				2 * minute,
-			);
+			)) as Study;
 			const { dataset } = study;
 			check(dataset?.kind === pair.kind && dataset.n === pair.most, `${dataset?.n} ${dataset?.kind}, not ${pair.most} ${pair.kind}`);
 			check(dataset.skipped.length === 0, `left out: ${JSON.stringify(dataset.skipped.slice(0, 3))}`);
