@@ -40,6 +40,12 @@ export const schema = options({
 		help: 'Tables that are looked up take zeros too, rows that sample inputs look up least most of them. With a budget only.',
 		default: true,
 	}),
+	turnTables: flag({
+		title: 'Turn embedding tables',
+		help: 'Large tables are told in their own main directions first, where far fewer numbers carry a row; a small MatMul turns back what is looked up. Only where that saves at least a tenth of the loss.',
+		default: true,
+		advanced: true,
+	}),
 	pattern: choice({
 		title: 'Pattern',
 		help: 'Where zeros may stand. 2:4 and 4:8 keep half of every group along the summed axis, as sparse tensor cores read them.',

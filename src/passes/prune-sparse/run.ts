@@ -8,6 +8,7 @@ import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import { planWeights, survey as surveyWeights, type WeightForm } from '../../core/pass/weight-plan.ts';
 import { OutputTrials } from '../../core/refit/output-trials.ts';
 import { allocate, ScoreCounts } from './allocate.ts';
+import { turned } from './basis.ts';
 import type { Options } from './options.ts';
 import { openTable, ROW_MOST, replace, type SparseTable, tableScores, without, zeroed } from './tables.ts';
 
@@ -65,6 +66,16 @@ export async function run(model: Model, options: Options, context: PassContext):
 		else layers.push(layer as Layer);
 	}
 	const budgeted = options.pattern === 'unstructured' && options.scope === 'budget' && layers.length + tables.length > 1;
+	for (const [i, table] of tables.entries()) {
+		const other = budgeted && options.turnTables ? await turned(table, context) : undefined;
+		if (!other) continue;
+		tables[i] = other;
+		notes.push({
+			level: 'info',
+			node: table.plan.value.name,
+			reason: `turned to its own main directions; a MatMul with ${table.columns} x ${table.columns} numbers, none of them zero, turns back what is looked up`,
+		});
+	}
 	const shares = budgeted ? await budget(model, layers, tables, options, context) : new Map<Layer | SparseTable, number>();
 	let zeros = 0;
 	let weights = 0;
@@ -101,7 +112,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 		const share = shares.get(table) ?? 0;
 		const found = zeroed(table, share);
 		zeros += found.zeros;
-		weights += found.values.length;
+		weights += found.values.length + (table.basis ?? 0);
 		replace(table.plan.value, memoryTensor('float32', [table.rows, table.columns], found.values));
 		notes.push({
 			level: 'info',
@@ -212,10 +223,10 @@ async function budget(
 		[],
 	);
 	const known = [...tables, ...layers].filter((entry) => counted.has(entry));
-	const shares = allocate(
-		known.map((entry) => counted.get(entry) as ScoreCounts),
-		options.ratio,
-	);
+	// Numbers that turning a table added count as weights that stay.
+	const added = new ScoreCounts();
+	added.total = tables.reduce((sum, { basis = 0 }) => sum + basis, 0);
+	const shares = allocate([...known.map((entry) => counted.get(entry) as ScoreCounts), added], options.ratio);
 	return new Map(known.map((entry, i) => [entry, shares[i] as number]));
 }
 

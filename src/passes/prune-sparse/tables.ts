@@ -16,6 +16,8 @@ export interface SparseTable {
 	readonly values: Float32Array;
 	/** How much each row counts; all add up to 1. */
 	readonly uses: Float64Array;
+	/** Elements of the basis that its rows are told in, where they are turned. */
+	readonly basis?: number;
 }
 
 /** The table with each row weighed as if these examples had not been seen. */
