@@ -84,6 +84,40 @@ describe('StagedRun', () => {
 		expect(printGraph(whole.graph)).toBe(before);
 	});
 
+	it('reads inputs again where it is asked to, and holds none of them', async () => {
+		const compute = engineCompute(await createNodeEngine());
+		const { model: whole, values } = model();
+		const x = whole.graph.inputs[0] as Value;
+		let read = 0;
+		const counted: CalibrationSet = {
+			...calibration,
+			example: async (i) => {
+				read += 1;
+				return { name: `${i}`, feeds: feeds[i] as Feeds };
+			},
+		};
+		const run = new StagedRun(whole, [x, values.b, values.d], {
+			compute,
+			calibration: counted,
+			indices: [0, 1],
+			passing: true,
+			inputsAgain: true,
+		});
+		await run.start();
+		expect(read).toBe(1);
+		const shown: number[] = [];
+		await run.advance(x, ({ data }) => void shown.push((data as Float32Array)[2] as number));
+		await run.advance(values.b, ({ data }) => void shown.push((data as Float32Array)[2] as number));
+		const last: number[][] = [];
+		await run.advance(values.d, ({ data }) => void last.push([...(data as Float32Array)]));
+		expect(shown).toEqual([3, 3, 4, 4]);
+		expect(last).toEqual([
+			[0, 8, 15],
+			[0, 4, 9],
+		]);
+		expect(read).toBe(1 + 3 * 2);
+	});
+
 	it('shows a value beside the target without keeping it', async () => {
 		const compute = engineCompute(await createNodeEngine());
 		const { model: whole, values } = model();

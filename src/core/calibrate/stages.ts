@@ -14,6 +14,8 @@ export interface StagedOptions {
 	readonly indices: readonly number[];
 	/** Visitors keep nothing of the data they are shown: memory of what no stage reads again is given back at once. default false */
 	readonly passing?: boolean;
+	/** Inputs are asked for again by each stage that reads them instead of being held for all examples; they cannot be changed then. default false */
+	readonly inputsAgain?: boolean;
 	readonly signal?: AbortSignal | undefined;
 }
 
@@ -63,8 +65,9 @@ export class StagedRun {
 			this.#live.set(value, []);
 			this.#lent.add(value);
 		}
-		const ahead = new ExamplesAhead(calibration, indices, signal);
-		for (const position of indices.keys()) {
+		const again = this.#options.inputsAgain ?? false;
+		const ahead = new ExamplesAhead(calibration, again ? indices.slice(0, 1) : indices, signal);
+		for (const position of again ? indices.slice(0, 1).keys() : indices.keys()) {
 			const { feeds } = await ahead.take(position);
 			for (const value of inputs) {
 				const tensor = feeds[value.name];
@@ -75,12 +78,26 @@ export class StagedRun {
 		for (const value of inputs) if (this.#live.get(value)?.length === 0) this.#live.delete(value);
 	}
 
+	/** The examples, where these inputs are to be read again. */
+	#readAgain(values: Iterable<Value>): ExamplesAhead | undefined {
+		const { calibration, indices, signal, inputsAgain } = this.#options;
+		return inputsAgain && [...values].some((value) => this.#lent.has(value)) ? new ExamplesAhead(calibration, indices, signal) : undefined;
+	}
+
 	/**
 	 * Computes `target` for every example and shows it. It then stays until everything that reads it has run. `beside`: another
 	 * value made of the same inputs, shown with it and not kept.
 	 */
 	async advance(target: Value, visit: StageVisitor, beside?: Value): Promise<void> {
 		if (!this.#live.has(target)) return this.#stage(target, visit, beside);
+		const again = this.#readAgain([target]);
+		if (again) {
+			for (const example of this.#options.indices.keys()) {
+				const tensor = (await again.take(example)).feeds[target.name];
+				if (tensor) await visit(tensor, example);
+			}
+			return;
+		}
 		const tensors = this.#live.get(target) ?? [];
 		for (const [example, data] of tensors.entries()) await visit(data, example);
 	}
@@ -131,12 +148,17 @@ export class StagedRun {
 		const session = await compute.load(extracted.model);
 		const fed = [...extracted.inputs];
 		const outgoing = [...inputs].filter((value) => !this.#readLater(value));
+		const again = this.#readAgain(inputs);
 		for (const value of kept) this.#live.set(value, []);
 		try {
 			for (let example = 0; example < this.#options.indices.length; example++) {
 				signal?.throwIfAborted();
 				const feeds: Record<string, TensorData> = {};
-				for (const [value, name] of fed) feeds[name] = this.#live.get(value)?.[example] as TensorData;
+				const read = again && (await again.take(example)).feeds;
+				for (const [value, name] of fed) {
+					const held = read && this.#lent.has(value) ? read[value.name] : this.#live.get(value)?.[example];
+					feeds[name] = held as TensorData;
+				}
 				const results = await session.run(feeds);
 				for (const value of kept) this.#live.get(value)?.push(results[extracted.outputs.get(value) ?? ''] as TensorData);
 				const shown = this.#live.get(target)?.[example];
@@ -146,7 +168,7 @@ export class StagedRun {
 				// Freed one by one, so that not both sides are held for all examples.
 				for (const value of outgoing) {
 					const list = this.#live.get(value);
-					if (!list) continue;
+					if (!list || (read && this.#lent.has(value))) continue;
 					if (this.#options.passing && !this.#lent.has(value)) giveBack(list[example]?.data);
 					list[example] = EMPTY;
 				}

@@ -124,7 +124,7 @@ async function lookAt(
 	const source = await openRows(
 		model,
 		part.map((reader) => reader.input),
-		{ compute, calibration: samples.calibration, indices: chosen.map((entry) => entry.index), passing: true, signal },
+		{ compute, calibration: samples.calibration, indices: chosen.map((entry) => entry.index), passing: true, inputsAgain: true, signal },
 	);
 	for (const [i, reader] of part.entries()) {
 		const features = reader.layer?.features ?? 0;
