@@ -100,7 +100,14 @@ async function refitPhase(
 	const { compute, signal } = context;
 	const part = aims.slice(phase.from, phase.to);
 	const chosen = samples.all.slice(0, phase.examples);
-	const staged = { compute, calibration: samples.calibration, indices: chosen.map((entry) => entry.index), passing: true, inputsAgain: true, signal };
+	const staged = {
+		compute,
+		calibration: samples.calibration,
+		indices: chosen.map((entry) => entry.index),
+		passing: true,
+		inputsAgain: true,
+		signal,
+	};
 	const wantedFrom = await openRows(
 		original,
 		part.map((aim) => aim.target),
