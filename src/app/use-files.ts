@@ -87,7 +87,10 @@ async function droppedFiles(data: DataTransfer | null): Promise<File[]> {
 async function walk(entry: FileSystemEntry & FileSystemEntryLike, path: string, files: File[]): Promise<void> {
 	if (files.length >= MOST_FILES) return;
 	if (entry.isFile) {
-		const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+		// One that cannot be read (a link to nowhere, no permission) is an empty file: counted as a bad entry by its name, and the rest goes on.
+		const file = await new Promise<File>((resolve) =>
+			(entry as FileSystemFileEntry).file(resolve, () => resolve(new File([], entry.name))),
+		);
 		// The path inside the folder says the class of a picture; File has no settable path of its own.
 		Object.defineProperty(file, 'webkitRelativePath', { value: path });
 		files.push(file);

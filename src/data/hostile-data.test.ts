@@ -1,4 +1,4 @@
-import { zipSync } from 'fflate';
+import { gzipSync, zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import type { Port } from '../core/ir/tensor-data.ts';
 import type { DataFile } from './dataset.ts';
@@ -83,6 +83,12 @@ describe('zips of pictures', () => {
 		expect(unclear.facts.skipped.map(({ reason }) => reason)).toEqual(
 			new Array(2).fill('labels.csv does not tell it from others of that name: give the folders too.'),
 		);
+	});
+
+	it('with a table for other pictures say so', async () => {
+		const set = await open([zip(['1.png', '2.png'], { 'labels.csv': 'file,label\nx.png,1\ny.png,0\n' })], pictures);
+		expect(set.facts).toMatchObject({ n: 2, labelled: false });
+		expect(set.facts.skipped).toEqual([{ name: 'labels.csv', reason: 'The table names none of the files that are there.' }]);
 	});
 
 	it('with two labels for a picture keep the first and say so', async () => {
@@ -183,5 +189,17 @@ describe('arrays', () => {
 	it('of which the input cannot be read say why', async () => {
 		const complex = npz({ x: npy('<c8', [4, 3], new Float32Array(24)), label: y });
 		await expect(open([dataFile('a.npz', complex)], classifier)).rejects.toThrow(/x\.npy was left out: The array has element type <c8/);
+	});
+});
+
+describe('gzip', () => {
+	it('that still unpacks after damage is told by its checksum', async () => {
+		const target = { inputs: [float('x', 1, 1, 8, 8)], outputs: [] };
+		const idx = Uint8Array.from([0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 8, 0, 0, 0, 8, ...new Uint8Array(256).map((_, i) => i)]);
+		const packed = gzipSync(idx, { level: 0 });
+		expect((await open([dataFile('x.gz', packed)], target)).n).toBe(4);
+		const damaged = packed.slice();
+		damaged[100] = (damaged[100] as number) ^ 4;
+		await expect(open([dataFile('x.gz', damaged)], target)).rejects.toThrow('The gzip file is damaged: its checksum is wrong.');
 	});
 });

@@ -41,7 +41,12 @@ async function findLabelFile(
 	signal: AbortSignal | undefined,
 ): Promise<LabelFile | undefined> {
 	const known = new Set(entries.map(({ name }) => entryKey(name)));
+	let chosen: LabelFile | undefined;
 	for (const entry of [...found.tables, ...found.documents, ...found.texts]) {
+		if (chosen) {
+			if (found.tables.includes(entry)) found.skipped.add(entry.name, `Only one file of labels is read: ${chosen.name}.`);
+			continue;
+		}
 		try {
 			const source = await entry.source();
 			const file = found.tables.includes(entry)
@@ -51,13 +56,14 @@ async function findLabelFile(
 					: source.size < 256 << 20
 						? readLabelLines(new TextDecoder().decode((await entry.bytes()).slice()), entry.name, known)
 						: undefined;
-			if (file && [...file.entries.keys()].some((key) => known.has(entryKey(key)))) return file;
+			if (file && [...file.entries.keys()].some((key) => known.has(entryKey(key)))) chosen = file;
+			else if (found.tables.includes(entry)) found.skipped.add(entry.name, 'The table names none of the files that are there.');
 		} catch (error) {
 			if (!(error instanceof DataError)) throw error;
 			found.skipped.add(entry.name, error.message);
 		}
 	}
-	return undefined;
+	return chosen;
 }
 
 function fromFile(
