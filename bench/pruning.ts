@@ -1,14 +1,16 @@
 // Structured pruning on the shared models: what is left, what it costs, beside the baselines (L2 and random without refitting, uniform
 // ratios) and the figures of existing tools (../shared/reference/peers.md). Evaluation examples are never calibrated on.
-// Run by hand: node scripts/run-ts.mjs bench/pruning.ts [MODEL ...] [--rows TEXT] [--limit N]
+// Run by hand: node scripts/run-ts.mjs bench/pruning.ts [MODEL ...] [--rows TEXT] [--limit N] [--files FOLDER]
+// --files FOLDER: keep what is made there.
 // --rows TEXT: only rows whose name contains TEXT. --limit N: so many evaluation examples.
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { memorySource } from '../src/core/bytes/source.ts';
 import { checkModel } from '../src/core/onnx/check.ts';
 import { inferTypes } from '../src/core/onnx/infer.ts';
 import { countMacs } from '../src/core/onnx/macs.ts';
 import { readModel } from '../src/core/onnx/read.ts';
+import { processorRatio } from './processor-time.ts';
 import { openSubject, type SubjectName, subjectNames } from './subjects.ts';
 
 interface Row {
@@ -61,6 +63,7 @@ const peers: Readonly<Partial<Record<SubjectName, string>>> = {
 const args = process.argv.slice(2);
 const flag = (name: string): string | undefined => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
 const only = flag('--rows');
+const folder = flag('--files');
 const limit = Number(flag('--limit') ?? Number.POSITIVE_INFINITY);
 const asked = args.filter((arg) => (subjectNames as readonly string[]).includes(arg)) as SubjectName[];
 
@@ -87,8 +90,16 @@ for (const name of asked.length > 0 ? asked : subjectNames) {
 		const problems = checkModel(model);
 		const macs = countMacs(model, await inferTypes(model)) ?? Number.NaN;
 		const score = await subject.score(file, limit);
-		const times = row.timed ? await subject.latencyInterval(file) : undefined;
-		const latency = times ? `, latency ${times.ratio.toFixed(2)} (${times.low.toFixed(2)} to ${times.high.toFixed(2)})` : '';
+		let latency = '';
+		if (row.timed) {
+			const [variant, original] = [await subject.engine.load({ model: file }), await subject.engine.load({ model: subject.bytes })];
+			const { feeds } = await subject.evaluation.example(0);
+			const { ratio, low, high, blocks } = await processorRatio(variant, original, feeds, 101);
+			latency = `, processor time ${ratio.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)}, ${blocks} blocks)`;
+			await variant.release();
+			await original.release();
+		}
+		if (folder) writeFileSync(join(folder, `${name} ${row.name}.onnx`.replaceAll(/[ %,]+/g, '-')), file);
 		const kept = openDims(model) === openDims(before) ? '' : ', DYNAMIC DIMENSIONS CHANGED';
 		const skipped = reports[0]?.notes.filter((note) => note.level === 'skip').length ?? 0;
 		console.log(
