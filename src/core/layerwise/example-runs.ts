@@ -17,7 +17,7 @@ export interface ExampleRunsOptions {
 	readonly signal?: AbortSignal | undefined;
 }
 
-/** Called with the index of an example in the calibration set. */
+/** Called with the index of an example in the calibration set. Keeps nothing of the data: its memory is given back. */
 export type ExampleVisitor = (tensor: TensorData, example: number) => void;
 
 /** Examples that advance together. */
@@ -56,7 +56,7 @@ export class ExampleRuns {
 	async prepare(): Promise<void> {
 		const { compute, calibration, signal, liveBytes = 128_000_000 } = this.#options;
 		const first = this.#order.slice(0, 1);
-		const run = new StagedRun(this.#model, this.#targets, { compute, calibration, indices: first, signal });
+		const run = new StagedRun(this.#model, this.#targets, { compute, calibration, indices: first, passing: true, signal });
 		await run.start();
 		const bytes: number[] = [];
 		for (const target of this.#targets) {
@@ -98,7 +98,7 @@ export class ExampleRuns {
 
 	async #start(index: number, indices: readonly number[]): Promise<void> {
 		const { compute, calibration, signal } = this.#options;
-		const staged = { compute, calibration, indices, signal };
+		const staged = { compute, calibration, indices, passing: true, signal };
 		const targets = this.#targets.slice(index);
 		const run = new StagedRun(this.#model, targets, staged);
 		await run.start();

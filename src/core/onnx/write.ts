@@ -20,6 +20,8 @@ const CHUNK = 8 * 1024 * 1024;
 export interface WriteOptions {
 	/** auto: weights go to an external file where the model would pass 2 GiB. */
 	readonly externalData?: 'auto' | 'never' | 'always' | undefined;
+	/** With external data, weights of If, Loop and Scan bodies stay in the model file all the same. default false */
+	readonly bodiesInside?: boolean | undefined;
 	/** File name without ending; the files are `<baseName>.onnx` and, where needed, `<baseName>.data`. */
 	readonly baseName?: string | undefined;
 	/** false: write every message anew, also those that could be copied from the file the model came from. */
@@ -94,7 +96,7 @@ export async function planWrite(model: Model, options: WriteOptions = {}): Promi
 		}
 	}
 	const dataName = `${baseName}.data`;
-	const parts = externalParts(model);
+	const parts = externalParts(model, options.bodiesInside ?? false);
 	const encoder = new Encoder();
 	encodeModel(encoder, model, {
 		verbatim,
@@ -145,12 +147,18 @@ function planOf(encoder: Encoder, name: string, external: readonly ExternalPart[
 }
 
 /** Dense initializers of all graphs from EXTERNAL_FROM bytes on, one after the other, each at the start of a page. */
-function externalParts(model: Model): Map<TensorRef, number> {
+function externalParts(model: Model, bodiesInside: boolean): Map<TensorRef, number> {
+	const graphs = [...allGraphs(model)];
+	const inside = new Set<unknown>();
+	if (bodiesInside) {
+		for (const graph of graphs) if (graph !== model.graph) for (const { initializer } of graph.initializers) inside.add(initializer);
+	}
 	const parts = new Map<TensorRef, number>();
 	let offset = 0;
-	for (const graph of allGraphs(model)) {
+	for (const graph of graphs) {
 		for (const { initializer } of graph.initializers) {
-			if (!initializer || isSparse(initializer) || initializer.byteLength < EXTERNAL_FROM || parts.has(initializer)) continue;
+			if (!initializer || isSparse(initializer) || initializer.byteLength < EXTERNAL_FROM) continue;
+			if (parts.has(initializer) || inside.has(initializer)) continue;
 			parts.set(initializer, offset);
 			offset = Math.ceil((offset + initializer.byteLength) / PAGE) * PAGE;
 		}
@@ -263,14 +271,15 @@ export async function serialize(model: Model, options: Pick<WriteOptions, 'verba
 	return sink.bytes;
 }
 
-/** A model as two runs of bytes, large weights apart: a runtime then takes them as they are, without a copy inside its own model. */
-export async function serializeApart(
-	model: Model,
-): Promise<{
+/**
+ * A model as two runs of bytes, large weights of its main graph apart: a runtime then takes them as they are, without a copy inside its own
+ * model. (ONNX Runtime 1.30 finds weights that are handed over beside the model for the main graph only.)
+ */
+export async function serializeApart(model: Model): Promise<{
 	readonly model: Uint8Array<ArrayBuffer>;
 	readonly external?: { readonly path: string; readonly data: Uint8Array<ArrayBuffer> };
 }> {
-	const plan = await planWrite(model, { externalData: 'always' });
+	const plan = await planWrite(model, { externalData: 'always', bodiesInside: true });
 	const [main, data] = plan.files;
 	const sink = new FixedSink(main?.byteLength ?? 0);
 	if (!data) {
