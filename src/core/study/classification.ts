@@ -38,9 +38,9 @@ export function classificationMetrics(answers: Answers, options: MetricOptions, 
 	if (n === 0) return [];
 	const models = original ? [answers, original] : [answers];
 	const classes = 1 + known.reduce((most, i) => Math.max(most, answers.labels[i]!, ...models.map(({ predicted }) => predicted[i]!)), 0);
-	const { alpha, seed } = options;
+	const { alpha } = options;
 	const [own, before] = models.map((model) => figuresOf(model, known, classes, alpha));
-	return withDifferences(own ?? [], before, original && (() => swapTest(statistic(models, known, classes), n, seed)), n, alpha);
+	return withDifferences(own ?? [], before, original && (() => swapTest(statistic(models, known, classes), n, options)), n, alpha);
 }
 
 const names = ['precision', 'recall', 'f1'] as const;
@@ -87,7 +87,7 @@ function figuresOf(model: Answers, known: readonly number[], classes: number, al
 			value,
 			interval: worthInterval(value, worthOf(value, variance, alike, n * Math.min(value, 1 - value)), alpha, n - 1),
 			influences,
-			step: Math.sqrt(alone / n) / present,
+			step: (1.3 * Math.sqrt(alone / n)) / present,
 			df: n - 1,
 		};
 	};

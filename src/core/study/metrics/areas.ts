@@ -15,6 +15,8 @@ export interface Area {
 	/** Degrees of freedom of its variance (Satterthwaite). */
 	readonly df: number;
 	readonly variance: number;
+	/** What influences leave out of the variance where examples are few: a factor. */
+	readonly inflation: number;
 }
 
 /** Indices by falling score; NaN ranks lowest. */
@@ -97,11 +99,12 @@ export function rocArea(scores: ArrayLike<number>, labels: ArrayLike<number>, al
 	return {
 		value,
 		influences: place.map((x, i) => ((x - value) * n) / (labels[i] === 1 ? positives : negatives)),
-		step: Math.sqrt(usual) / Math.min(positives, negatives),
+		step: (1.4 * Math.sqrt(usual)) / Math.min(positives, negatives),
 		interval: [value <= 0 ? 0 : bound(0), value >= 1 ? 1 : bound(1)],
 		df,
 		centre: value,
 		variance: weight * usual,
+		inflation: 1 + 3 / Math.min(positives, negatives),
 	};
 }
 
@@ -152,7 +155,8 @@ export function averagePrecision(scores: ArrayLike<number>, labels: ArrayLike<nu
 	let squares = 0;
 	for (let i = 0; i < n; i++) squares += ((influences[i] as number) / n) ** 2;
 	// Of few positives the influences say too little: the sum over thresholds is far from linear (bench/statistics.ts).
-	const variance = squares * (1 + Math.min(6, 24 * (1 - value)) / positives);
+	const inflation = 1 + Math.min(6, 24 * (1 - value)) / positives;
+	const variance = squares * inflation;
 	const bare = Math.min(1, Math.max(0, value >= 1 ? 1 : others / positives));
 	const centre = 0.2 * value + 0.8 * bare;
 	const rare = positives * Math.min(centre, 1 - centre);
@@ -160,10 +164,11 @@ export function averagePrecision(scores: ArrayLike<number>, labels: ArrayLike<nu
 	return {
 		value,
 		influences,
-		step: 1 / (positives + 1),
+		step: 0.5 / (positives + 1),
 		interval: worthInterval(centre, worth, alpha, positives + 1),
 		df: Math.max(2, positives - 1),
 		centre,
 		variance,
+		inflation,
 	};
 }

@@ -23,6 +23,8 @@ export interface MetricOptions {
 	readonly seed: number;
 	/** 1 - confidence; default 0.05. */
 	readonly alpha?: number;
+	/** Swaps of the paired test (swap-test.ts). */
+	readonly swaps?: number;
 }
 
 /**
@@ -43,7 +45,7 @@ export function binaryMetrics(own: BinaryAnswers, options: MetricOptions, origin
 		if (before && !right[k]) lost += 1;
 		if (!before && right[k]) gained += 1;
 	});
-	const { alpha, seed } = options;
+	const { alpha } = options;
 	const accuracy: TaskMetric = {
 		metric: 'accuracy',
 		...proportion(hits, n, alpha),
@@ -52,7 +54,7 @@ export function binaryMetrics(own: BinaryAnswers, options: MetricOptions, origin
 	const figures = figuresOf(own, known, alpha);
 	const before = original && figuresOf(original, known, alpha);
 	const pool = original && poolOf([own, original], known);
-	return [accuracy, ...withDifferences(figures, before, pool && (() => swapTest(pool, n, seed)), n, alpha)];
+	return [accuracy, ...withDifferences(figures, before, pool && (() => swapTest(pool, n, options)), n, alpha)];
 }
 
 const names = ['auc', 'ap', 'precision', 'recall', 'f1', 'ece'] as const;
@@ -88,7 +90,7 @@ function figuresOf(model: BinaryAnswers, known: readonly number[], alpha: number
 					interval: proportion(hits, claimed, alpha).interval,
 					influences: influences((is, says) => (claimed === 0 ? 0 : (says * (is - precision)) / claimed)),
 					step: 1 / (claimed + 1),
-					df: claimed,
+					df: n - 1,
 				},
 		labelled === 0
 			? undefined
@@ -98,7 +100,7 @@ function figuresOf(model: BinaryAnswers, known: readonly number[], alpha: number
 					interval: proportion(hits, labelled, alpha).interval,
 					influences: influences((is, says) => (is * (says - recall)) / labelled),
 					step: 1 / (labelled + 1),
-					df: labelled,
+					df: n - 1,
 				},
 		labelled + claimed === 0
 			? undefined
@@ -107,8 +109,8 @@ function figuresOf(model: BinaryAnswers, known: readonly number[], alpha: number
 					value: f1,
 					interval: both,
 					influences: influences((is, says) => (2 * is * says - f1 * (is + says)) / (labelled + claimed)),
-					step: 2 / (labelled + claimed + 2),
-					df: (labelled + claimed) / 2,
+					step: 1.2 / (labelled + claimed + 2),
+					df: n - 1,
 				},
 		scores.some(Number.isNaN) ? undefined : calibrationError(confidenceOf(model, scores, labels), alpha),
 	];

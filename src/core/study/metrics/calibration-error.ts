@@ -82,7 +82,7 @@ export function calibrationError(answers: { readonly confidence: Float64Array; r
 			const off = offs[binOf(p)] as number;
 			return Math.sign(off) * ((right[k] as number) - p) - value;
 		}),
-		step: 1 / (n + 1),
+		step: 2 / (n + 1),
 		df: n - 1,
 	};
 }

@@ -27,8 +27,8 @@ export function multiLabelMetrics(own: MultiLabelAnswers, options: MetricOptions
 	const known = knownExamples(own);
 	const n = known.length;
 	if (n === 0) return [];
-	const { alpha, seed } = options;
-	const test = original && (() => swapTest(statistic([own, original], known), n, seed));
+	const { alpha } = options;
+	const test = original && (() => swapTest(statistic([own, original], known), n, options));
 	return withDifferences(figuresOf(own, known, alpha), original && figuresOf(original, known, alpha), test, n, alpha);
 }
 
@@ -42,6 +42,8 @@ interface Part {
 	readonly step: number;
 	readonly df: number;
 	readonly rare: number;
+	/** Of the variance that the influences give. */
+	readonly inflation: number;
 }
 
 function figuresOf(own: MultiLabelAnswers, known: readonly number[], alpha: number | undefined): (ShareFigure | undefined)[] {
@@ -62,6 +64,7 @@ function figuresOf(own: MultiLabelAnswers, known: readonly number[], alpha: numb
 			step: 1 / (count + 1),
 			df: count,
 			rare: count * Math.min(value, 1 - value),
+			inflation: 1,
 		});
 		const precision = claimed === 0 ? 0 : hits / claimed;
 		const recall = hits / labelled;
@@ -85,7 +88,7 @@ function figuresOf(own: MultiLabelAnswers, known: readonly number[], alpha: numb
 		const centre = mean((part) => part.centre);
 		const usual = mean(({ variance }) => variance) / count;
 		const alike = usual > 0 ? (centre * (1 - centre)) / usual : mean(({ df }) => df) * count;
-		const variance = influences.reduce((sum, u) => sum + (u / n) ** 2, 0) * (n / Math.max(1, n - 1));
+		const variance = influences.reduce((sum, u) => sum + (u / n) ** 2, 0) * (n / Math.max(1, n - 1)) * mean(({ inflation }) => inflation);
 		const df = mean((part) => part.df) * Math.sqrt(count);
 		return {
 			metric,

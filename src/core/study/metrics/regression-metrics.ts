@@ -30,7 +30,7 @@ export function regressionMetrics(own: RegressionAnswers, options: MetricOptions
 	const { alpha } = options;
 	const figures = sample.figures(0);
 	const before = original && sample.figures(1);
-	const pValues = original && swapTest({ metrics: names.length, of: (weights) => sample.pooled(weights) }, n, options.seed);
+	const pValues = original && swapTest({ metrics: names.length, of: (weights) => sample.pooled(weights) }, n, options);
 	return names.flatMap((metric, m) => {
 		const { value, part, influences } = figures[m] as Figure;
 		if (!Number.isFinite(value)) return [];

@@ -1,7 +1,7 @@
 import { type SeededRandom, seededRandom } from '../../numeric/random.ts';
 import { type Answers, classificationMetrics } from '../classification.ts';
 import type { TaskMetric } from '../study.ts';
-import { type BinaryAnswers, binaryMetrics } from './binary-metrics.ts';
+import { type BinaryAnswers, binaryMetrics, type MetricOptions } from './binary-metrics.ts';
 import { embeddingMetrics } from './embedding-metrics.ts';
 import { type ExampleDistance, fidelityMetrics } from './fidelity-metrics.ts';
 import { type MultiLabelAnswers, multiLabelMetrics } from './multi-label-metrics.ts';
@@ -29,7 +29,7 @@ function scenario<A>(
 		readonly null: boolean;
 		readonly population: number;
 		readonly draw: (random: SeededRandom, n: number) => { readonly own: A; readonly original: A };
-		readonly metrics: (own: A, seed: number, original?: A) => readonly TaskMetric[];
+		readonly metrics: (own: A, options: MetricOptions, original?: A) => readonly TaskMetric[];
 	},
 ): Scenario {
 	let known: ReturnType<Scenario['truth']> | undefined;
@@ -39,12 +39,12 @@ function scenario<A>(
 		null: options.null,
 		study: (seed) => {
 			const { own, original } = options.draw(seededRandom(seed), n);
-			return options.metrics(own, seed, original);
+			return options.metrics(own, { seed, swaps: options.null ? 1000 : 0 }, original);
 		},
 		truth: () => {
 			if (!known) {
 				const { own, original } = options.draw(seededRandom(987_654_321), options.population);
-				known = { own: options.metrics(own, 1), original: options.metrics(original, 1) };
+				known = { own: options.metrics(own, { seed: 1 }), original: options.metrics(original, { seed: 1 }) };
 			}
 			return known;
 		},
@@ -67,7 +67,7 @@ const binary = (n: number, prevalence: number, apart: number, setting: string, n
 			const answers = (scores: Float64Array): BinaryAnswers => ({ labels, scores, cut: 0, probabilities: false });
 			return { own: answers(own), original: answers(original) };
 		},
-		metrics: (own, seed, original) => binaryMetrics(own, { seed }, original),
+		metrics: (own, options, original) => binaryMetrics(own, options, original),
 	});
 
 type Tail = 'normal' | 'heavy' | 'laplace';
@@ -82,14 +82,16 @@ const numbers = (n: number, tail: Tail, error: number, nothing = false): Scenari
 				const target = random.normal();
 				const scale = tail === 'heavy' && random.next() < 0.05 ? 4 : 1;
 				const noise =
-					tail === 'laplace' ? -Math.log(1 - random.next()) * (random.next() < 0.5 ? -0.7071 : 0.7071) : scale * random.normal();
+					tail === 'laplace'
+						? -Math.log(1 - random.next()) * (random.next() < 0.5 ? -Math.SQRT1_2 : Math.SQRT1_2)
+						: scale * random.normal();
 				targets[i] = target;
 				original[i] = target + error * (noise + (nothing ? 0.3 * random.normal() : 0));
 				own[i] = target + error * ((nothing ? 1 : 1.1) * noise + 0.3 * random.normal());
 			}
 			return { own: { width: 1, targets, values: own }, original: { width: 1, targets, values: original } };
 		},
-		metrics: (own, seed, original) => regressionMetrics(own, { seed }, original),
+		metrics: (own, options, original) => regressionMetrics(own, options, original),
 	});
 
 const classes = (n: number, shares: readonly number[], right: number, setting: string, nothing = false): Scenario =>
@@ -121,7 +123,7 @@ const classes = (n: number, shares: readonly number[], right: number, setting: s
 			}
 			return { own: { labels, ...own }, original: { labels, ...original } };
 		},
-		metrics: (own, seed, original) => classificationMetrics(own, { seed }, original),
+		metrics: (own, options, original) => classificationMetrics(own, options, original),
 	});
 
 const labels = (n: number, width: number, prevalence: number, apart: number, nothing = false): Scenario =>
@@ -144,7 +146,7 @@ const labels = (n: number, width: number, prevalence: number, apart: number, not
 			const answers = (scores: Float64Array): MultiLabelAnswers => ({ width, labels: given, scores, cut: apart / 2 });
 			return { own: answers(own), original: answers(original) };
 		},
-		metrics: (own, seed, original) => multiLabelMetrics(own, { seed }, original),
+		metrics: (own, options, original) => multiLabelMetrics(own, options, original),
 	});
 
 const sequences = (n: number, base: number, setting: string, nothing = false): Scenario =>
@@ -160,8 +162,8 @@ const sequences = (n: number, base: number, setting: string, nothing = false): S
 			return { own: answers(damaged(nothing ? base : 1.3 * base)), original: answers(damaged(base)) };
 		},
 		// Steps are compared with the original's: the other scenarios look at them.
-		metrics: (own, seed, original) =>
-			sequenceMetrics(own, { seed }, original).filter(({ metric }) => metric === 'cer' || metric === 'exact'),
+		metrics: (own, options, original) =>
+			sequenceMetrics(own, options, original).filter(({ metric }) => metric === 'cer' || metric === 'exact'),
 	});
 
 const distances = (n: number, scale: number, uneven: number): Scenario =>
@@ -182,7 +184,7 @@ const distances = (n: number, scale: number, uneven: number): Scenario =>
 			});
 			return { own, original: own };
 		},
-		metrics: (own, seed) => fidelityMetrics(own, { seed }),
+		metrics: (own, options) => fidelityMetrics(own, options),
 	});
 
 const vectors = (n: number, noise: number): Scenario =>
@@ -195,10 +197,10 @@ const vectors = (n: number, noise: number): Scenario =>
 			return { own, original: own };
 		},
 		// Agreement of neighbours depends on how many examples there are: simulation.testkit.ts looks at it.
-		metrics: (own, seed) => {
+		metrics: (own, options) => {
 			const n = own.vectors.length / own.width;
 			if (n <= 2000)
-				return embeddingMetrics(own, { width: own.width, vectors: own.before }, { seed }).filter(({ metric }) => metric === 'cosine');
+				return embeddingMetrics(own, { width: own.width, vectors: own.before }, options).filter(({ metric }) => metric === 'cosine');
 			let sum = 0;
 			for (let i = 0; i < n; i++) {
 				let [ab, aa, bb] = [0, 0, 0];
@@ -281,7 +283,7 @@ export function tallyOf(
 ): Tally[] {
 	const tallies = new Map<string, Tally>();
 	const { own, original } = truth();
-	const valueOf = (list: readonly TaskMetric[], name: string): number => list.find(({ metric }) => metric === name)?.value ?? Number.NaN;
+	const figureOf = (list: readonly TaskMetric[], name: string): number => list.find(({ metric }) => metric === name)?.value ?? Number.NaN;
 	const add = (metric: string, [low, high]: readonly [number, number], right: number, alarm: boolean): void => {
 		const tally = tallies.get(metric) ?? { metric, count: 0, covered: 0, width: 0, alarms: 0 };
 		tallies.set(metric, tally);
@@ -292,9 +294,9 @@ export function tallyOf(
 	};
 	for (let seed = 1; seed <= studies; seed++) {
 		for (const { metric, interval, difference } of study(seed)) {
-			const right = valueOf(own, metric);
+			const right = figureOf(own, metric);
 			add(metric, interval, right, false);
-			if (difference) add(`${metric} (difference)`, difference.interval, right - valueOf(original, metric), isMeasurable(difference));
+			if (difference) add(`${metric} (difference)`, difference.interval, right - figureOf(original, metric), isMeasurable(difference));
 		}
 	}
 	return [...tallies.values()];

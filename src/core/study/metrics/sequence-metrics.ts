@@ -88,14 +88,15 @@ interface Counts {
 }
 
 /** Errors over characters of all examples together. */
-function errorRate(own: readonly Counts[], original: readonly Counts[] | undefined, { alpha, seed }: MetricOptions): TaskMetric[] {
+function errorRate(own: readonly Counts[], original: readonly Counts[] | undefined, options: MetricOptions): TaskMetric[] {
+	const { alpha } = options;
 	const n = own.length;
 	const rate = ratioOf(own);
 	if (rate.of === 0) return [];
 	const erring = own.filter(({ count }) => count > 0).length;
 	const before = original && ratioOf(original);
 	const both = original && [...own, ...original];
-	const pValue = both && swapTest({ metrics: 1, of: (weights) => [ratio(both, weights)] }, n, seed)[0];
+	const pValue = both && swapTest({ metrics: 1, of: (weights) => [ratio(both, weights)] }, n, options)[0];
 	const change = before && rate.value - before.value;
 	return [
 		{

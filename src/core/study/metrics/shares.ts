@@ -82,15 +82,15 @@ export function worthOf(share: number, variance: number, alike: number, rare: nu
 
 /**
  * Interval of a difference of two such figures out of the influence of each example on it (the figure with the example's weight raised by 1 / n is larger by
- * influence / n). As Bonett and Price (J. Educ. Behav. Stat. 37, 2012) do for shares, one example is added that the variant loses and one that it gains, so
+ * influence / n). As Bonett and Price (J. Educ. Behav. Stat. 37, 2012) do for shares, half an example is added that the variant loses and half a one that it gains, so
  * that models which agree on all examples are not taken for the same; `step` is what one example can change.
  */
 export function differenceOfShares(value: number, influences: ArrayLike<number>, step: number, df: number, alpha = 0.05): Interval {
 	const n = influences.length;
 	let squares = 0;
 	for (let i = 0; i < n; i++) squares += ((influences[i] as number) / n) ** 2;
-	const centre = value / (1 + 2 * step);
-	const half = tQuantile(1 - alpha / 2, Math.max(3, df)) * Math.sqrt(squares + 2 * step * step);
+	const centre = value / (1 + step);
+	const half = tQuantile(1 - alpha / 2, Math.max(3, df)) * Math.sqrt(squares + step * step);
 	return [Math.max(-1, centre - half), Math.min(1, centre + half)];
 }
 

@@ -389,7 +389,7 @@ const differenceCells: IntervalCell[] = [
 					(value, i) => (own.targets[i] as number) + 1.1 * (value - (own.targets[i] as number)) + 0.1 * random.normal(),
 				);
 				const truth = (Math.sqrt(0.55 ** 2 + 0.01) - 0.5) * Math.sqrt(2 / Math.PI);
-				const { difference } = metric(regressionMetrics({ ...own, values: worse }, { seed }, original), 'mae');
+				const { difference } = metric(regressionMetrics({ ...own, values: worse }, { seed, swaps: 0 }, original), 'mae');
 				return { interval: difference?.interval ?? [0, 0], truth };
 			},
 		}),
@@ -403,7 +403,7 @@ const differenceCells: IntervalCell[] = [
 				const { own } = binary(random, n, 0.4, 1.5);
 				const noisy = { ...own, scores: own.scores.map((x) => x + 0.5 * random.normal()) };
 				const truth = normalCdf(1.5 / Math.sqrt(2 * 1.25)) - normalCdf(1.5 / Math.SQRT2);
-				const { difference } = metric(binaryMetrics(noisy, { seed }, own), 'auc');
+				const { difference } = metric(binaryMetrics(noisy, { seed, swaps: 0 }, own), 'auc');
 				return { interval: difference?.interval ?? [0, 0], truth };
 			},
 		}),

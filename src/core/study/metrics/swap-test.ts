@@ -9,6 +9,12 @@ export interface PooledStatistic {
 	of(weights: Int32Array): ArrayLike<number>;
 }
 
+export interface SwapOptions {
+	readonly seed: number;
+	/** default 1,000; 0: no test, every p-value is 1 */
+	readonly swaps?: number;
+}
+
 /** Swaps at most; a p-value of 0.05 is then known to 0.7 points. */
 const mostSwaps = 1000;
 /** Every metric that has been met or passed this often is clear enough: its p-value lies above 0.06 then. */
@@ -20,7 +26,7 @@ const enough = 60;
  * test). It ends early where every metric is far from measurable (Besag and Clifford, Biometrika 78, 1991: the p-value of such a test is h / l for
  * the h-th draw at least as far being the l-th of all, which keeps the level).
  */
-export function swapTest(statistic: PooledStatistic, n: number, seed: number): Float64Array {
+export function swapTest(statistic: PooledStatistic, n: number, { seed, swaps = mostSwaps }: SwapOptions): Float64Array {
 	const { metrics } = statistic;
 	const random = seededRandom(seed).fork('swaps');
 	const first = new Int32Array(2 * n);
@@ -33,7 +39,7 @@ export function swapTest(statistic: PooledStatistic, n: number, seed: number): F
 	const compared = new Float64Array(metrics);
 	const pValues = new Float64Array(metrics).fill(Number.NaN);
 	for (let m = 0; m < metrics; m++) if (!Number.isFinite((value[m] as number) - (before[m] as number))) pValues[m] = 1;
-	for (let r = 0; r < mostSwaps && pValues.some(Number.isNaN); r++) {
+	for (let r = 0; r < swaps && pValues.some(Number.isNaN); r++) {
 		for (let i = 0; i < n; i++) {
 			const swap = random.next() < 0.5 ? 1 : 0;
 			first[i] = 1 - swap;
