@@ -3,7 +3,7 @@ import type { Node, Value } from '../ir/graph.ts';
 import { graphsWithin, type Model } from '../ir/model.ts';
 import type { TensorData } from '../ir/tensor-data.ts';
 import { tensorType } from '../ir/type.ts';
-import type { CalibrationSet, Compute } from '../pass/calibration.ts';
+import type { CalibrationSet, Compute, ComputeOptions } from '../pass/calibration.ts';
 import { ExamplesAhead } from './ahead.ts';
 import { extractModel } from './extract.ts';
 
@@ -16,6 +16,8 @@ export interface StagedOptions {
 	readonly passing?: boolean;
 	/** Inputs are asked for again by each stage that reads them instead of being held for all examples; they cannot be changed then. default false */
 	readonly inputsAgain?: boolean;
+	/** How far the runtime may rewrite the pieces. default 'basic' */
+	readonly graphOptimization?: NonNullable<ComputeOptions['graphOptimization']>;
 	readonly signal?: AbortSignal | undefined;
 }
 
@@ -145,7 +147,7 @@ export class StagedRun {
 			const tensor = types.get(value);
 			return tensorType(tensor?.dtype ?? 'float32', tensor ? tensor.dims.map(() => null) : null);
 		});
-		const session = await compute.load(extracted.model);
+		const session = await compute.load(extracted.model, { graphOptimization: this.#options.graphOptimization ?? 'basic' });
 		const fed = [...extracted.inputs];
 		const outgoing = [...inputs].filter((value) => !this.#readLater(value));
 		const again = this.#readAgain(inputs);

@@ -85,7 +85,9 @@ async function refitsFor(
 		const input = node.input(0);
 		if (!original || !input || !behind.has(input)) continue;
 		if (readersOnly && !shrinks(input)) continue;
+		// A depthwise kernel sums over no channel that went: its own rows gain nothing but what came in from before.
 		const depthwise = await readDepthwise(node);
+		if (readersOnly && depthwise) continue;
 		const layer = depthwise ?? (await readLayer(node));
 		if (typeof layer === 'string' || ('features' in layer && layer.features > MOST_FEATURES)) continue;
 		const axes = trace.axes.get(node.output());

@@ -35,7 +35,13 @@ export async function probeGroups(
 	const ordered = [...learned].sort((a, b) => first(a) - first(b));
 	const inMain = readers.every((reader) => reader.node.graph === model.graph);
 	const staged = inMain
-		? new StagedRun(model, model.graph.outputs, { compute, calibration: samples.calibration, indices: samples.held, signal })
+		? new StagedRun(model, model.graph.outputs, {
+				compute,
+				calibration: samples.calibration,
+				indices: samples.held,
+				graphOptimization: 'extended',
+				signal,
+			})
 		: undefined;
 	await staged?.start();
 	for (const [i, entry] of ordered.entries()) {

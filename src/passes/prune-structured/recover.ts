@@ -10,7 +10,7 @@ import type { Affine } from '../../core/refit/ridge.ts';
 import { openRows, type Phase, pickPositions, planPhases, type RowSource, rowsWanted } from '../../core/refit/rows.ts';
 import type { Samples } from '../../core/refit/samples.ts';
 import { nodePositions, type ResidualSum, residualSum } from '../../core/refit/targets.ts';
-import { LIVE_BYTES, profileTargets } from './learn.ts';
+import { LIVE_BYTES, PIECES, profileTargets } from './learn.ts';
 
 /** A layer to fit anew. */
 export interface Refit {
@@ -104,8 +104,7 @@ async function refitPhase(
 		compute,
 		calibration: samples.calibration,
 		indices: chosen.map((entry) => entry.index),
-		passing: true,
-		inputsAgain: true,
+		...PIECES,
 		signal,
 	};
 	const wantedFrom = await openRows(
