@@ -1,6 +1,7 @@
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { memorySource } from '../core/bytes/source.ts';
+import { seededRandom } from '../core/numeric/random.ts';
 import { crc32, readZip } from './zip.ts';
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -64,6 +65,15 @@ describe('zip', () => {
 		view.setUint32(central + 24, 100, true);
 		const [entry] = await read(liar);
 		await expect(entry?.bytes()).rejects.toMatchObject({ code: 'malformed' });
+	});
+
+	it('gives the start of what was packed without shrinking', async () => {
+		const random = seededRandom(4);
+		for (const count of [4000, 60_000, 200_000]) {
+			const noise = Uint8Array.from({ length: count }, () => random.below(256));
+			const [entry] = await read(zipSync({ 'a.bin': noise }, { level: 6 }));
+			expect(await entry?.head(64)).toEqual(noise.subarray(0, 64));
+		}
 	});
 
 	it('checks the checksum', async () => {

@@ -103,7 +103,12 @@ export async function readZip(source: ByteSource, name: string, limits: ZipLimit
 				if ((method !== 0 && method !== 8) || flags & 1) return (await bytes()).subarray(0, length);
 				const start = await where();
 				if (method === 0) return source.read(start, Math.min(length, sizes.stored));
-				return inflateStart(await source.read(start, Math.min(sizes.stored, 1024 + 2 * length)), length, entryName);
+				const most = Math.min(sizes.stored, 1024 + 2 * length + largestStoredBlock);
+				const first = Math.min(most, 1024 + 2 * length);
+				const head = inflateStart(await source.read(start, first), length, entryName);
+				if (head.byteLength >= Math.min(length, sizes.inflated) || first === most) return head;
+				// What does not shrink (a JPEG, noise) is packed as blocks as they are, which come out only whole.
+				return inflateStart(await source.read(start, most), length, entryName);
 			},
 			source: async () => {
 				check();
@@ -248,6 +253,9 @@ function inflateStart(stored: Uint8Array, length: number, name: string): Uint8Ar
 	}
 	return Uint8Array.from(parts);
 }
+
+/** Bytes of a block that is not compressed, at most, with its header (RFC 1951, 3.2.4). */
+const largestStoredBlock = 65_540;
 
 const crcTable = new Uint32Array(256).map((_, byte) => {
 	let crc = byte;
