@@ -1,4 +1,5 @@
-import { dampedCholesky, inverseFromCholesky, NotPositiveDefinite } from './linear-algebra.ts';
+import type { Multiply } from './learned-rounding.ts';
+import { dampedCholesky, inverseOfLower } from './linear-algebra.ts';
 
 /** Where zeros may stand: a share of all weights, or `keep` of every `group` neighbours along the summed axis. */
 export type SparsePattern =
@@ -18,6 +19,8 @@ export interface SparseOptions {
 	readonly damping: number;
 	/** Passes in which each kept weight moves to where the layer's error is least; 0: none. */
 	readonly sweeps: number;
+	/** Products of float32 matrices by the runtime; plain loops where absent. */
+	readonly multiply?: Multiply | undefined;
 	readonly signal?: AbortSignal | undefined;
 }
 
@@ -45,7 +48,7 @@ export async function sparsify(
 	gram: Float64Array,
 	options: SparseOptions,
 ): Promise<SparseResult> {
-	const damped = dampedGram(gram, columns, options.damping);
+	const { damped, damping } = dampedGram(gram, columns, options.damping);
 	const kept = new Uint8Array(rows * columns).fill(1);
 	const values = weights.slice();
 	if (options.criterion === 'sparsegpt') await walkBlocks(values, kept, rows, columns, gram, options);
@@ -55,14 +58,15 @@ export async function sparsify(
 	}
 	for (let i = 0; i < values.length; i++) if (kept[i] === 0) values[i] = 0;
 	const zeroed = weights.map((weight, i) => weight * kept[i]!);
-	const zeroedError = outputError(weights, zeroed, gram, rows, columns);
+	const product = productWith(gram, rows, columns, options.multiply);
+	const zeroedError = await outputError(weights, zeroed, product);
 	for (let sweep = 0; sweep < options.sweeps; sweep++) {
 		options.signal?.throwIfAborted();
-		descend(weights, values, kept, damped, rows, columns);
-		await Promise.resolve();
+		const difference = weights.map((weight, i) => weight - values[i]!);
+		descend(values, kept, await product(difference), difference, damped, damping, rows, columns);
 	}
-	const power = outputError(weights, new Float32Array(weights.length), gram, rows, columns);
-	const error = outputError(weights, values, gram, rows, columns);
+	const power = await outputError(weights, new Float32Array(weights.length), product);
+	const error = await outputError(weights, values, product);
 	// Where making up did harm (few rows, rounding), zeros alone are kept: never worse than that.
 	return error <= zeroedError ? { values, zeroedError, error, power } : { values: zeroed, zeroedError, error: zeroedError, power };
 }
@@ -102,20 +106,12 @@ async function walkBlocks(
 	}
 }
 
-/** Upper triangular U with (H + d I)^-1 = U^T U, row-major. */
-function inverseFactor(gram: Float64Array, n: number, damping: number): Float64Array {
-	for (let share = damping; ; share *= 10) {
-		const { factor } = dampedCholesky(gram, n, share);
-		const inverse = inverseFromCholesky(factor, n);
-		try {
-			const { factor: lower } = dampedCholesky(inverse, n, 0);
-			const upper = new Float64Array(n * n);
-			for (let i = 0; i < n; i++) for (let j = i; j < n; j++) upper[i * n + j] = lower[j * n + i]!;
-			return upper;
-		} catch (error) {
-			if (!(error instanceof NotPositiveDefinite) || share > 10) throw error;
-		}
-	}
+/**
+ * Upper triangular U with (H + d I)^-1 = U^T U, row-major. With J reversing the order of columns and J H J = L L^T, U = J L^-1 J: one
+ * factorization, and no inverse of H.
+ */
+function inverseFactor(gram: Float64Array, n: number, damping: number): Float32Array {
+	return inverseOfLower(dampedCholesky(gram.slice().reverse(), n, damping).factor, n).reverse();
 }
 
 /** Marks the weights of columns [from, to) that go: those with the least scores. */
@@ -154,56 +150,76 @@ function choose(
 	}
 }
 
-function dampedGram(gram: Float64Array, n: number, share: number): Float64Array {
+function dampedGram(gram: Float64Array, n: number, share: number): { readonly damped: Float64Array; readonly damping: number } {
 	let trace = 0;
 	for (let i = 0; i < n; i++) trace += gram[i * n + i]!;
 	const damping = (share * (trace > 0 ? trace : n)) / n;
 	const damped = gram.slice();
 	for (let i = 0; i < n; i++) damped[i * n + i]! += damping;
-	return damped;
+	return { damped, damping };
 }
 
-/** One pass of coordinate descent over the kept weights of every row: each goes to where tr((W - V) H (W - V)^T) is least. */
-function descend(target: Float32Array, values: Float32Array, kept: Uint8Array, gram: Float64Array, rows: number, columns: number): void {
+/**
+ * One pass of coordinate descent over the kept weights of every row: each goes to where tr((W - V) H (W - V)^T) is least. `slopes`:
+ * (W - V) H without damping [rows, columns]; the damping of H is added for what differs.
+ */
+function descend(
+	values: Float32Array,
+	kept: Uint8Array,
+	slopes: ArrayLike<number>,
+	difference: Float32Array,
+	damped: Float64Array,
+	damping: number,
+	rows: number,
+	columns: number,
+): void {
 	const gradient = new Float64Array(columns);
 	for (let r = 0; r < rows; r++) {
 		const row = r * columns;
-		gradient.fill(0);
-		for (let j = 0; j < columns; j++) {
-			const difference = target[row + j]! - values[row + j]!;
-			if (difference === 0) continue;
-			const at = j * columns;
-			for (let k = 0; k < columns; k++) gradient[k]! += difference * gram[at + k]!;
-		}
+		for (let k = 0; k < columns; k++) gradient[k] = slopes[row + k]! + damping * difference[row + k]!;
 		for (let j = 0; j < columns; j++) {
 			if (kept[row + j] === 0) continue;
 			const at = j * columns;
 			const before = values[row + j]!;
-			const after = Math.fround(before + gradient[j]! / gram[at + j]!);
+			const after = Math.fround(before + gradient[j]! / damped[at + j]!);
 			const change = after - before;
 			if (change === 0) continue;
 			values[row + j] = after;
-			for (let k = 0; k < columns; k++) gradient[k]! -= change * gram[at + k]!;
+			for (let k = 0; k < columns; k++) gradient[k]! -= change * damped[at + k]!;
 		}
 	}
 }
 
-/** tr((A - B) H (A - B)^T). */
-function outputError(a: Float32Array, b: Float32Array, gram: Float64Array, rows: number, columns: number): number {
-	const difference = new Float64Array(columns);
-	const product = new Float64Array(columns);
-	let total = 0;
-	for (let r = 0; r < rows; r++) {
-		const row = r * columns;
-		for (let c = 0; c < columns; c++) difference[c] = a[row + c]! - b[row + c]!;
-		product.fill(0);
-		for (let j = 0; j < columns; j++) {
-			const d = difference[j]!;
-			if (d === 0) continue;
-			const at = j * columns;
-			for (let k = 0; k < columns; k++) product[k]! += d * gram[at + k]!;
-		}
-		for (let c = 0; c < columns; c++) total += difference[c]! * product[c]!;
+/** D -> D H for D [rows, columns]. */
+function productWith(
+	gram: Float64Array,
+	rows: number,
+	columns: number,
+	multiply: Multiply | undefined,
+): (d: Float32Array) => Promise<ArrayLike<number>> {
+	if (multiply) {
+		const single = Float32Array.from(gram);
+		return (d) => multiply(d, single, rows, columns, columns);
 	}
+	return async (d) => {
+		const out = new Float64Array(rows * columns);
+		for (let row = 0; row < out.length; row += columns) {
+			for (let j = 0; j < columns; j++) {
+				const x = d[row + j]!;
+				if (x === 0) continue;
+				const at = j * columns;
+				for (let k = 0; k < columns; k++) out[row + k]! += x * gram[at + k]!;
+			}
+		}
+		return out;
+	};
+}
+
+/** tr((A - B) H (A - B)^T). */
+async function outputError(a: Float32Array, b: Float32Array, product: (d: Float32Array) => Promise<ArrayLike<number>>): Promise<number> {
+	const difference = a.map((x, i) => x - b[i]!);
+	const times = await product(difference);
+	let total = 0;
+	for (let i = 0; i < difference.length; i++) total += difference[i]! * times[i]!;
 	return Math.max(0, total);
 }

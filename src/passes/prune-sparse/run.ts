@@ -3,6 +3,7 @@ import { memoryTensor } from '../../core/ir/tensor.ts';
 import type { LayerInputs } from '../../core/layerwise/inputs.ts';
 import { type Layer, layerOf, storeMatrix } from '../../core/layerwise/layer.ts';
 import { type LayerReport, layerByLayer, type Rounder } from '../../core/layerwise/layer-by-layer.ts';
+import type { Multiply } from '../../core/numeric/learned-rounding.ts';
 import { type SparsePattern, sparsify } from '../../core/numeric/sparse-weights.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import { planWeights, survey as surveyWeights, type WeightForm } from '../../core/pass/weight-plan.ts';
@@ -79,7 +80,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 	const shares = budgeted ? await budget(model, layers, tables, options, context) : new Map<Layer | SparseTable, number>();
 	let zeros = 0;
 	let weights = 0;
-	const round: Rounder = async (layer, target, inputs) => {
+	const round: Rounder = async (layer, target, inputs, multiply) => {
 		const { groups, rows, columns } = layer;
 		const pattern: SparsePattern =
 			options.pattern === 'unstructured'
@@ -94,6 +95,7 @@ export async function run(model: Model, options: Options, context: PassContext):
 				pattern,
 				damping: dampingOf(options, layer, inputs),
 				sweeps: options.sweeps,
+				multiply: productOf(multiply, rows, columns),
 				signal: context.signal,
 			});
 			values.set(part.values, from);
@@ -149,6 +151,11 @@ function dampingOf({ damping, scarceDamping }: Options, { kernel, columns }: Lay
 	return Math.max(damping, Math.min(scarceDamping, kernel ? scarceDamping : columns / Math.max(1, rows)));
 }
 
+/** Small products are quicker in a plain loop than in a call of the runtime. */
+function productOf(multiply: Multiply, rows: number, columns: number): Multiply | undefined {
+	return rows * columns * columns > 1_000_000 ? multiply : undefined;
+}
+
 function groupOf({ pattern }: Options): number {
 	return pattern === '2:4' ? 4 : pattern === '4:8' ? 8 : 1;
 }
@@ -175,7 +182,7 @@ async function budget(
 		const { values, loss } = zeroed(await without(table, tableTrials.examples, context), 0.5);
 		scores.scale = await tableTrials.scale(table.gather, 0, memoryTensor('float32', [table.rows, table.columns], values), loss);
 	}
-	const look: Rounder = async (layer, weights, inputs) => {
+	const look: Rounder = async (layer, weights, inputs, multiply) => {
 		const { groups, rows, columns } = layer;
 		const scores = new ScoreCounts();
 		let power = 0;
@@ -203,6 +210,7 @@ async function budget(
 					pattern,
 					damping,
 					sweeps: Math.min(options.sweeps, 1),
+					multiply: productOf(multiply, rows, columns),
 					signal,
 				});
 				half.set(found.values, from);
