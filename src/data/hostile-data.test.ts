@@ -179,6 +179,13 @@ describe('arrays', () => {
 		expect(set.facts.preprocessing).toContain('"x_train" left out');
 	});
 
+	it('with values that are no numbers are left out by name', async () => {
+		const holes = Float32Array.from({ length: 12 }, (_, i) => (i === 4 ? Number.NaN : i === 7 ? Number.NEGATIVE_INFINITY : i));
+		const set = await open([dataFile('a.npz', npz({ x: npy('<f4', [4, 3], holes), label: y }))], classifier);
+		expect(set.facts.skipped).toEqual([{ name: 'a.npz #1', reason: 'Input "x" holds a value that is no number (NaN).' }]);
+		expect(await labelsOf(set)).toEqual([0, 2, 0]);
+	});
+
 	it('with their axes in another order say how to turn them', async () => {
 		const turned = npz({ x: npy('|u1', [5, 8, 8, 3], new Uint8Array(5 * 192)) });
 		await expect(open([dataFile('a.npz', turned)], pictures)).rejects.toMatchObject({

@@ -1,4 +1,5 @@
-import { elementCount } from '../core/ir/dtype.ts';
+import { elementCount, isFloat } from '../core/ir/dtype.ts';
+import type { TensorData } from '../core/ir/tensor-data.ts';
 import type { DataSettings } from '../core/study/data-settings.ts';
 import { type Examples, spreadIndices } from '../core/study/examples.ts';
 import type { DataKind, DatasetFacts } from '../core/study/study.ts';
@@ -17,6 +18,7 @@ import type { StoredArray } from './npy.ts';
 import type { DecodePicture, FitPicture } from './picture.ts';
 import { type FittedPicture, type PictureEntry, type PictureExamples, pictureExamples } from './pictures.ts';
 import { describePreprocessing, type Preprocessing, pictureInput } from './preprocessing.ts';
+import type { SkippedEntries } from './skipped.ts';
 import { soundExamples } from './sound.ts';
 import { tableExamples } from './table.ts';
 import { takesTokens, textExamples } from './text.ts';
@@ -157,7 +159,7 @@ async function openArrays(
 	{ classes, skipped }: Collection,
 	target: DataTarget,
 	name: string,
-	{ limit: most, settings }: Settled,
+	{ limit: most, settings, signal }: Settled,
 	notes: readonly string[],
 ): Promise<Opened> {
 	let examples: Awaited<ReturnType<typeof arrayExamples>>;
@@ -170,8 +172,10 @@ async function openArrays(
 		throw new DataError('mismatch', `${error.message} ${bad.name} was left out: ${bad.reason}`, error.where, error.advice);
 	}
 	const all = [...examples.notes, ...notes];
+	const chosen = limit(examples, most);
+	const floats = arrays.some(({ array }) => isFloat(array.dtype));
 	return {
-		...limit(examples, most),
+		...(floats ? await withoutNaN(chosen, name, skipped, signal) : chosen),
 		available: examples.n,
 		kind: 'arrays',
 		labelKind: examples.labelKind,
@@ -181,6 +185,40 @@ async function openArrays(
 		description: all.length > 0 ? `as given; ${all.join('; ')}` : 'as given',
 		evidence: [],
 	};
+}
+
+/** Leaves out examples that hold a value that is no number, by name: a model's answer to it means nothing. Infinities stay: masks are made of them. */
+async function withoutNaN(
+	examples: Pick<Opened, 'n' | 'example' | 'batchAxes'>,
+	where: string,
+	skipped: SkippedEntries,
+	signal: AbortSignal | undefined,
+): Promise<Pick<Opened, 'n' | 'example' | 'batchAxes'>> {
+	const good: number[] = [];
+	for (let index = 0; index < examples.n; index++) {
+		if (index % 100 === 0) signal?.throwIfAborted();
+		const { name, feeds } = await examples.example(index);
+		const bad = Object.keys(feeds).find((input) => holdsNaN(feeds[input] as TensorData));
+		if (bad === undefined) good.push(index);
+		else skipped.add(name, `Input "${bad}" holds a value that is no number (NaN).`);
+	}
+	if (good.length === examples.n) return examples;
+	if (good.length === 0) throw new DataError('empty', `All of its ${examples.n} examples hold values that are no numbers (NaN).`, where);
+	return {
+		...examples,
+		n: good.length,
+		example: (index) => {
+			const at = good[index];
+			if (at === undefined) throw new RangeError(`there are ${good.length} examples, not ${index + 1}`);
+			return examples.example(at);
+		},
+	};
+}
+
+function holdsNaN({ dtype, data }: TensorData): boolean {
+	if (data instanceof Float32Array || data instanceof Float64Array) return data.some(Number.isNaN);
+	if (dtype === 'float16' && data instanceof Uint16Array) return data.some((bits) => (bits & 0x7fff) > 0x7c00);
+	return false;
 }
 
 /** How this host makes pictures of a size out of files. */
