@@ -69,7 +69,7 @@ const asked = args.filter((arg) => (subjectNames as readonly string[]).includes(
 
 /** Dimensions of inputs and outputs that are not numbers. */
 const openDims = (model: Awaited<ReturnType<typeof readModel>>): string =>
-	[...model.graph.inputs, ...model.graph.outputs]
+	[...model.graph.inputs.filter((value) => !value.initializer), ...model.graph.outputs]
 		.map(({ type }) => (type?.kind === 'tensor' ? (type.shape?.filter((dim) => typeof dim !== 'number').length ?? 0) : 0))
 		.join(',');
 

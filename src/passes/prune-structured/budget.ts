@@ -1,5 +1,6 @@
 import type { Structure } from '../../core/structure/groups.ts';
-import { stepFor, unitsFor } from '../../core/structure/rounding.ts';
+import { cuts, stepFor, unitsFor } from '../../core/structure/rounding.ts';
+import { landNear } from './landing.ts';
 import type { LatencyTable } from './latency.ts';
 import type { Learned } from './learn.ts';
 import type { PruneOptions } from './options.ts';
@@ -173,7 +174,22 @@ export function solvedCounts(structure: Costed, learned: readonly Ranked[], opti
 		counts[best.i] = best.next;
 	}
 	giveBack(learned, options, counts, costs, meeting);
-	return counts;
+	return landNear(counts, {
+		groups: learned.length,
+		allowed: (i) => {
+			const { group, most } = learned[i] as Ranked;
+			return cuts(group.units.length, options).filter((count) => count <= most);
+		},
+		beyond: (changed) => {
+			const left = leftOf(structure, learned, changed, budget.latency);
+			return Math.min(
+				(budget.macs - left.macs) / Math.max(1, structure.macs),
+				(budget.bytes - left.bytes) / Math.max(1, structure.bytes),
+				(budget.ms - left.ms) / Math.max(1e-9, budget.latency?.wholeMs ?? 1),
+			);
+		},
+		cost: (changed) => changed.reduce((sum, count, i) => sum + (costs[i]?.(count) ?? 0), 0),
+	});
 }
 
 /** The last step seldom ends on the budget: units go back, the dearest first, as far as the budget still holds. */
