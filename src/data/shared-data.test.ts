@@ -68,7 +68,7 @@ describe.skipIf(!here)('shared data', () => {
 		expect(dataset.facts).toMatchObject({ n: 40, labelled: true, skipped: [] });
 		expect(dataset.evidence[0]?.candidates.filter(({ chosen }) => chosen)).toHaveLength(1);
 		expect(accuracy).toBeGreaterThan(0.75);
-	});
+	}, 180_000);
 
 	it('gives the same tensor as Pillow and NumPy', async () => {
 		const picture = 'n02099429/n02099429_curly-coated_retriever.JPEG';
