@@ -4,7 +4,7 @@ import { openSubject, type SubjectName } from './subjects.ts';
 
 const [name = 'minilm-l6-v2', ...changes] = process.argv.slice(2);
 const subject = await openSubject(name as SubjectName);
-for (const bytesChange of changes.length > 0 ? changes.map(Number) : [-0.1, -0.25, -0.4]) {
+for (const bytesChange of changes.length > 0 ? changes.map(Number) : [-0.1, -0.25, -0.4, -0.55, -0.7]) {
 	for (const aware of [true, false]) {
 		const options = { bytesChange, aware };
 		const made = await subject?.compress({ v: 1, seed: 0, steps: [{ pass: 'low-rank', options }] });

@@ -33,14 +33,18 @@ const singles: Readonly<Record<string, readonly RecipeStep[]>> = {
 	'-90 % computing': [prune(-0.9)],
 	'-50 % bytes by low rank': [optimize, lowRank(-0.5)],
 	'-75 % bytes by low rank': [optimize, lowRank(-0.75)],
+	'-85 % bytes by low rank': [optimize, lowRank(-0.85)],
 };
 const combined: Readonly<Record<string, readonly RecipeStep[]>> = {
 	'-20 % computing, static int8': [prune(-0.2), optimize, int8],
 	'-50 % computing, static int8': [prune(-0.5), optimize, int8],
 	'-20 % computing, 4-bit weights': [prune(-0.2), optimize, weights(4)],
+	'-20 % computing, 8-bit weights': [prune(-0.2), optimize, weights(8)],
+	'-50 % computing, 8-bit weights': [prune(-0.5), optimize, weights(8)],
 	'-50 % computing, 4-bit weights': [prune(-0.5), optimize, weights(4)],
 	'-25 % bytes by low rank, 8-bit weights': [optimize, lowRank(-0.25), weights(8)],
 	'-25 % bytes by low rank, 4-bit weights': [optimize, lowRank(-0.25), weights(4)],
+	'-50 % bytes by low rank, 8-bit weights': [optimize, lowRank(-0.5), weights(8)],
 };
 
 interface Point {
