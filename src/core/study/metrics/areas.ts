@@ -160,7 +160,7 @@ export function averagePrecision(scores: ArrayLike<number>, labels: ArrayLike<nu
 	const bare = Math.min(1, Math.max(0, value >= 1 ? 1 : others / positives));
 	const centre = 0.2 * value + 0.8 * bare;
 	const rare = positives * Math.min(centre, 1 - centre);
-	const worth = worthOf(centre, variance, positives * (1 + centre * centre), rare);
+	const worth = worthOf(centre, variance, positives * (1 + 2 * centre ** 4), rare);
 	return {
 		value,
 		influences,

@@ -65,11 +65,11 @@ export function calibrationError(answers: { readonly confidence: Float64Array; r
 	for (let bin = 0; bin < bins; bin++) {
 		const count = counts[bin] as number;
 		if (count === 0) continue;
-		// Between the variance that confidence gives and the one that the answers show, with an example of each kind added.
+		// Between the variance that confidence gives and the one that the answers show, with two examples of each kind added (Agresti and Coull 1998).
 		const rate = (spread[bin] as number) / count;
 		let hits = 0;
 		for (let k = 0; k < n; k++) if (binOf(confidence[k] as number) === bin) hits += right[k] as number;
-		const p = (hits + 1) / (count + 2);
+		const p = (hits + 2) / (count + 4);
 		const variance = (count * p * (1 - p) + 2 * rate) / (count + 2);
 		list.push({ off: (offs[bin] as number) / n, error: Math.sqrt(count * variance) / n, share: count / n });
 	}

@@ -7,6 +7,7 @@ import { labelFigures, multiLabelMetrics } from './multi-label-metrics.ts';
 import { normalCdf, normalQuantile, tQuantile } from './normal.ts';
 import { RankedPool } from './ranking.ts';
 import { regressionMetrics } from './regression-metrics.ts';
+import { scenarios, tallyOf } from './scenarios.testkit.ts';
 import scipy from './scipy.fixture.json' with { type: 'json' };
 import { decodeSteps, editDistance, sequenceMetrics } from './sequence-metrics.ts';
 import { looksOf } from './sequential.ts';
@@ -177,6 +178,11 @@ describe('coverage and false alarms (bench/statistics.ts, reduced)', () => {
 		['macro f1', 'n 60'],
 		['regression mae', 'n 50'],
 		['character error rate', 'n 60'],
+		['regression rmse', 'n 100, error 0.2, heavy'],
+		['regression r2', 'n 100, error 0.2, heavy'],
+		['binary ap', 'n 400, positives 0.1'],
+		['calibration error', 'n 200'],
+		['SQNR', 'n 60'],
 		['same nearest neighbour', 'n 60'],
 		['median largest difference', 'n 60'],
 	])(
@@ -193,6 +199,15 @@ describe('coverage and false alarms (bench/statistics.ts, reduced)', () => {
 		},
 		60_000,
 	);
+
+	it('intervals of every metric and paired difference of small and uneven sets hold the truth', () => {
+		const settings = ['n 50, near perfect', 'n 20, heavy', 'n 60, 3 classes', 'n 50, near perfect, errors', 'n 50, noise 0.005'];
+		for (const scenario of scenarios.filter(({ setting }) => settings.some((start) => setting.startsWith(start)))) {
+			for (const { metric, covered, count } of tallyOf(scenario, 120, isMeasurable, 40_000)) {
+				expect(covered / count, `${scenario.kind}, ${scenario.setting}: ${metric}`).toBeGreaterThan(0.88);
+			}
+		}
+	}, 60_000);
 
 	it('null studies are called different in at most 5 %', () => {
 		for (const { kind, setting, alarm } of nullCells.filter(

@@ -17,8 +17,8 @@ export interface Scenario {
 	readonly setting: string;
 	readonly null: boolean;
 	study(seed: number): readonly TaskMetric[];
-	/** What the metrics are for the variant and for the original in a large population, once. */
-	truth(): { readonly own: readonly TaskMetric[]; readonly original: readonly TaskMetric[] };
+	/** What the metrics are for the variant and for the original in a large population of so many examples, found once. */
+	truth(population?: number): { readonly own: readonly TaskMetric[]; readonly original: readonly TaskMetric[] };
 }
 
 function scenario<A>(
@@ -41,9 +41,9 @@ function scenario<A>(
 			const { own, original } = options.draw(seededRandom(seed), n);
 			return options.metrics(own, { seed, swaps: options.null ? 1000 : 0 }, original);
 		},
-		truth: () => {
+		truth: (population = options.population) => {
 			if (!known) {
-				const { own, original } = options.draw(seededRandom(987_654_321), options.population);
+				const { own, original } = options.draw(seededRandom(987_654_321), population);
 				known = { own: options.metrics(own, { seed: 1 }), original: options.metrics(original, { seed: 1 }) };
 			}
 			return known;
@@ -280,9 +280,10 @@ export function tallyOf(
 	{ study, truth }: Scenario,
 	studies: number,
 	isMeasurable: (difference: NonNullable<TaskMetric['difference']>) => boolean,
+	population?: number,
 ): Tally[] {
 	const tallies = new Map<string, Tally>();
-	const { own, original } = truth();
+	const { own, original } = truth(population);
 	const figureOf = (list: readonly TaskMetric[], name: string): number => list.find(({ metric }) => metric === name)?.value ?? Number.NaN;
 	const add = (metric: string, [low, high]: readonly [number, number], right: number, alarm: boolean): void => {
 		const tally = tallies.get(metric) ?? { metric, count: 0, covered: 0, width: 0, alarms: 0 };
