@@ -81,7 +81,16 @@ export class RowProducts {
 		return new RowProducts(await compute.load(model));
 	}
 
+	/**
+	 * [p, q] of [rows, p] and [rows, q]. The runtime divides the longer side of a product among its threads, and how it adds up follows the
+	 * columns that one thread has: with the longer side in rows, any number of threads gives the same bits.
+	 */
 	async of(a: Float32Array, b: Float32Array, rows: number): Promise<Float32Array> {
+		if (a.length >= b.length) return this.#product(a, b, rows);
+		return turned(await this.#product(b, a, rows), b.length / rows, a.length / rows);
+	}
+
+	async #product(a: Float32Array, b: Float32Array, rows: number): Promise<Float32Array> {
 		const { c } = await this.#session.run({
 			a: { dtype: 'float32', dims: [rows, a.length / rows], data: a },
 			b: { dtype: 'float32', dims: [rows, b.length / rows], data: b },
@@ -92,6 +101,12 @@ export class RowProducts {
 	async release(): Promise<void> {
 		await this.#session.release();
 	}
+}
+
+function turned(data: Float32Array, rows: number, columns: number): Float32Array {
+	const out = new Float32Array(data.length);
+	for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = data[i * columns + j] as number;
+	return out;
 }
 
 /** Rows that are gathered before they are multiplied. */
