@@ -2,6 +2,7 @@ import { differenceSentence, mainMetric, metricText, metricTitle } from '../core
 import type { Evaluation, Hash } from '../core/study/study.ts';
 import { createReference, evaluate } from '../engine/evaluate.ts';
 import type { Command, CommandContext } from './command.ts';
+import { leaveOutOf, leftOutText } from './data-flags.ts';
 import { refuseHazards, runOptionHelp, runOptions, startEngine } from './engine.ts';
 import { exitCode, UsageError, WorkError } from './failure.ts';
 import { hashModel } from './hash-file.ts';
@@ -19,16 +20,17 @@ interface Compared {
 
 export const compare: Command = {
 	name: 'compare',
-	usage: 'pare compare ORIGINAL VARIANT… [--data FILE]… [--limit N]',
+	usage: 'pare compare ORIGINAL VARIANT… [--data FILE]… [--limit N] [--leave-out FILE]',
 	summary: 'How far each variant is from the original on the same inputs.',
 	details: `Without --data the inputs are made up, and the figures marked synthetic: they say how far two models are apart on noise, not how good one
 is. With labels (folders of pictures by class, an array named labels, IDX labels) the metrics of the task are there too, by name.
 In JSON, variants[].outputs[] has name, n, cosine (mean over the inputs), worstCosine, sqnrDb (null where the outputs are equal or not numbers), maxAbs, and for
 classifiers agreement (share of equal answers) with its 95 % interval. Exit code 1 where a variant could not be run.`,
-	options: { data: { type: 'string', multiple: true }, limit: { type: 'string' }, ...runOptions },
+	options: { data: { type: 'string', multiple: true }, limit: { type: 'string' }, 'leave-out': { type: 'string' }, ...runOptions },
 	optionHelp: [
 		['--data FILE', 'inputs: .npz, .npy, IDX, pictures, a zip or folder of them; may be repeated'],
 		['--limit N', 'at most N inputs, spread evenly'],
+		['--leave-out FILE', 'examples that are not used: content hashes of "pare data --health --json", a JSON list or one a line'],
 		...runOptionHelp,
 	],
 	run: async (context) => {
@@ -37,10 +39,11 @@ classifiers agreement (share of equal answers) with its 95 % interval. Exit code
 		if (originalPath === undefined || variantPaths.length === 0)
 			throw new UsageError('compare takes the original and at least one variant.');
 		const limit = args.count('limit');
+		const settings = await leaveOutOf(args);
 		const engine = await startEngine(context);
 		const opened = await describe(originalPath, context);
 		const { model } = opened;
-		const dataset = await openInputs({ engine, model, bytes: opened.bytesOf, data: args.texts('data'), limit, signal, terminal });
+		const dataset = await openInputs({ engine, model, bytes: opened.bytesOf, data: args.texts('data'), limit, settings, signal, terminal });
 		const { facts } = dataset;
 		const synthetic = facts.kind === 'synthetic';
 		const reference = await createReference({
@@ -77,7 +80,9 @@ classifiers agreement (share of equal answers) with its 95 % interval. Exit code
 			variants: compared.map(documentOf),
 		};
 		const failed = compared.some(({ evaluation }) => evaluation.failure);
-		const text = textOf(original, reference.evaluation, compared, facts.preprocessing, reference.indices.length, facts.skipped.length);
+		const gone = leftOutText(settings, facts.leftOutCount);
+		const inputs = gone === undefined ? facts.preprocessing : `${facts.preprocessing}; ${gone}`;
+		const text = textOf(original, reference.evaluation, compared, inputs, reference.indices.length, facts.skipped.length);
 		return { document, text, exit: failed ? exitCode.failed : exitCode.ok };
 	},
 };

@@ -20,6 +20,7 @@ import { type Engine, EngineError } from '../engine/port.ts';
 import { engineProbe } from '../engine/probe.ts';
 import { passes } from '../passes/registry.ts';
 import type { Command, CommandContext } from './command.ts';
+import { leaveOutOf, leftOutText } from './data-flags.ts';
 import { refuseHazards, runOptionHelp, runOptions, startEngine } from './engine.ts';
 import { UsageError, WorkError } from './failure.ts';
 import { openInputs } from './inputs.ts';
@@ -54,6 +55,7 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 		'calibration-limit': { type: 'string' },
 		'calibration-choice': { type: 'string' },
 		data: { type: 'string', multiple: true },
+		'leave-out': { type: 'string' },
 		'limit-drop': { type: 'string' },
 		budget: { type: 'string' },
 		'write-recipe': { type: 'string' },
@@ -71,6 +73,7 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 			'--calibration-choice HOW',
 			`which of them: ${calibrationChoices.join(', ')}; the last two by the features that the model makes of them. default spread`,
 		],
+		['--leave-out FILE', 'examples of --data and --calibration that are not used: content hashes of "pare data --health --json"'],
 		['--limit-drop POINTS', 'most accuracy that may be lost, in points, for recipes that search'],
 		[
 			'--budget METRIC=CHANGE',
@@ -116,6 +119,14 @@ export async function compressFile(context: CommandContext, file: ModelFile, ask
 	const needs = recipeNeeds(asked, passes);
 	const learns = needs.has('calibration') || needs.has('labels');
 	const run = !args.flag('no-run');
+	const settings = await leaveOutOf(args);
+	const leftOut: string[] = [];
+	const open = async (own: Engine, files: readonly string[], flag: string): Promise<Dataset> => {
+		const examples = await openInputs({ engine: own, model: file.model, bytes: original, data: files, settings, signal, terminal });
+		const gone = leftOutText(settings, examples.facts.leftOutCount);
+		if (gone !== undefined) leftOut.push(`${flag}: ${gone}`);
+		return examples;
+	};
 	const original = modelBytes(file.path, file.external);
 	if (data.length > 0 || needs.size > 0 || (run && file.byteLength <= runnableBytes)) {
 		await refuseHazards(file.model, file.path, context, 'Give --yes to run it all the same, or --no-run to keep the result untried.');
@@ -135,7 +146,7 @@ export async function compressFile(context: CommandContext, file: ModelFile, ask
 	}
 	if (data.length > 0) {
 		engine = await startEngine(context);
-		inputs = await openInputs({ engine, model: file.model, bytes: original, data, signal, terminal });
+		inputs = await open(engine, data, '--data');
 		const onProgress = (fraction: number): void => terminal.progress(fraction, 'Measuring on the inputs');
 		const probe = engineProbe(file.model, { engine, examples: inputs, limit: probeExamples, signal, onProgress });
 		({ recipe, notes: resolved } = await resolveRecipe(asked, file.model, probe, passes));
@@ -143,7 +154,7 @@ export async function compressFile(context: CommandContext, file: ModelFile, ask
 	if (needs.size > 0) engine ??= await startEngine(context);
 	if (learns && engine) {
 		if (calibrationFiles.length > 0) {
-			const examples = await openInputs({ engine, model: file.model, bytes: original, data: calibrationFiles, signal, terminal });
+			const examples = await open(engine, calibrationFiles, '--calibration');
 			const chosen = await chooseCalibration(
 				examples,
 				args.count('calibration-limit', 1) ?? calibrationExamples,
@@ -185,8 +196,8 @@ export async function compressFile(context: CommandContext, file: ModelFile, ask
 		if (recipeOut !== undefined) await writeFile(recipeOut, `${JSON.stringify(recipe, undefined, '\t')}\n`);
 		const untried = trial ? undefined : run ? 'too-large' : 'no-run';
 		return {
-			document: documentOf({ file, out, recipe, resolved, calibration, choice, report, written, trial, untried }),
-			text: textOf({ file, out, recipe, resolved, calibration, choice, report, written, trial, untried }),
+			document: documentOf({ file, out, recipe, resolved, calibration, choice, leftOut, report, written, trial, untried }),
+			text: textOf({ file, out, recipe, resolved, calibration, choice, leftOut, report, written, trial, untried }),
 		};
 	} finally {
 		await written?.discard();
@@ -258,13 +269,15 @@ interface Finished {
 	readonly calibration: CalibrationSet | undefined;
 	/** How the calibration was chosen out of more. */
 	readonly choice: ChosenCalibration | undefined;
+	/** What --leave-out did, in words. */
+	readonly leftOut: readonly string[];
 	readonly report: readonly PassReport[];
 	readonly written: WrittenVariant;
 	readonly trial: TrialRun | undefined;
 	readonly untried: 'no-run' | 'too-large' | undefined;
 }
 
-function documentOf({ file, out, recipe, resolved, calibration, choice, report, written, trial, untried }: Finished): unknown {
+function documentOf({ file, out, recipe, resolved, calibration, choice, leftOut, report, written, trial, untried }: Finished): unknown {
 	return {
 		model: { path: file.path, bytes: file.byteLength },
 		output: {
@@ -285,13 +298,14 @@ function documentOf({ file, out, recipe, resolved, calibration, choice, report, 
 				...(choice && { indices: choice.indices, ...(choice.coverage && { coverage: choice.coverage }) }),
 			},
 		}),
+		...(leftOut.length > 0 && { leftOut }),
 		passes: report,
 		run: trial ?? null,
 		...(untried && { untried }),
 	};
 }
 
-function textOf({ file, out, resolved, calibration, choice, report, written, trial, untried }: Finished): string {
+function textOf({ file, out, resolved, calibration, choice, leftOut, report, written, trial, untried }: Finished): string {
 	const times = file.byteLength / written.byteLength;
 	const size = times >= 1 ? `${times.toFixed(2)} times smaller` : `${(1 / times).toFixed(2)} times larger`;
 	const lines: string[] = [];
@@ -307,6 +321,7 @@ function textOf({ file, out, resolved, calibration, choice, report, written, tri
 		const far = choice?.coverage && `; no other is farther than ${choice.coverage.most.toFixed(2)} from them in the model's own features`;
 		lines.push(`Learnt from ${calibration.n} sample inputs${far ?? ''}.`);
 	}
+	lines.push(...leftOut.map((text) => `${text}.`));
 	if (resolved.length > 0) lines.push('Found on the inputs:', ...groupedNotes(resolved).map((line) => `  ${line}`));
 	lines.push(
 		`${bytesText(file.byteLength)} -> ${bytesText(written.byteLength)} (${file.byteLength} -> ${written.byteLength} bytes, ${size})`,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { DataSettings } from '../core/study/data-settings.ts';
 import { InvalidPreprocessing, parsePreprocessing } from '../core/study/preprocessing-schema.ts';
+import type { Parsed } from './arguments.ts';
 import { InputError, UsageError } from './failure.ts';
 import { unreadable } from './model-file.ts';
 
@@ -34,6 +35,16 @@ export async function settingsFrom(
 			'Take the field preprocessing.picture of a report of "pare evaluate --json".',
 		);
 	}
+}
+
+/** What --leave-out says about the data of --data and --calibration. Throws UsageError where there is no such data, and InputError. */
+export async function leaveOutOf(args: Parsed): Promise<DataSettings> {
+	const leaveOut = args.text('leave-out');
+	if (leaveOut === undefined) return {};
+	if (args.texts('data').length + args.texts('calibration').length === 0) {
+		throw new UsageError('--leave-out leaves out examples of --data, and there are none.', 'Give the examples with --data.');
+	}
+	return { leftOut: await leftOutFrom(leaveOut) };
 }
 
 /** Content hashes out of a file: a JSON list of them, an object with such a list in its field leftOut, or a hash a line. Throws InputError. */

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { npy, npz } from '../data/npy.testkit.ts';
+import type { DataTarget } from '../data/dataset.ts';
+import { dataFile, npy, npz } from '../data/npy.testkit.ts';
+import { openDataset } from '../data/open.ts';
 import { pareHere } from './pare.testkit.ts';
 
 const sample = join(process.cwd(), 'public/samples/digits');
@@ -103,6 +105,26 @@ describe('pare data', () => {
 		expect((JSON.parse(evaluated.out) as { n: number }[])[0]?.n).toBe(449);
 		writeFileSync(list, 'digits #3');
 		expect(await pareHere(asked)).toMatchObject({ code: 3, err: expect.stringContaining('not a content hash') });
+	});
+
+	it('leaves them out in compare, compress and diagnose too', async () => {
+		const target: DataTarget = { inputs: [{ name: 'picture', dtype: 'float32', shape: ['N', 1, 32, 32] }], outputs: [] };
+		const small = await openDataset([dataFile('digits-test.npz', readFileSync(test))], target, { limit: 24 });
+		const [first] = await small.exampleFacts();
+		const list = join(folder, 'left-out.txt');
+		writeFileSync(list, `${first?.contentHash}\n`);
+		const common = ['--data', test, '--leave-out', list];
+		const compared = await pareHere(['compare', model, model, ...common, '--limit', '24', '--json']);
+		expect(JSON.parse(compared.out)).toMatchObject({ n: 23, dataset: { leftOutCount: 1 } });
+		const variant = join(folder, 'left-out.onnx');
+		const compressed = await pareHere(['compress', model, '--recipe', 'int8-weights', '-o', variant, ...common]);
+		expect(compressed.out).toContain('--data: 1 examples left out, as asked for by 1 content hash.');
+		const diagnosed = await pareHere(['diagnose', model, variant, ...common, '--limit', '2', '--recipe', 'int8-weights', '--json']);
+		expect((JSON.parse(diagnosed.out) as { inputs: string }).inputs).toContain('1 examples left out');
+		expect(await pareHere(['compare', model, model, '--leave-out', list])).toMatchObject({
+			code: 2,
+			err: expect.stringContaining('--data'),
+		});
 	});
 
 	it('says what is wrong with the command', async () => {

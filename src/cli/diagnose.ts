@@ -12,6 +12,7 @@ import type { CulpritReport, ErrorFigures, ErrorReport, LatencyReport, Sensitivi
 import { plainSteps } from '../passes/keep-layers.ts';
 import { passes } from '../passes/registry.ts';
 import type { Command, CommandContext } from './command.ts';
+import { leaveOutOf, leftOutText } from './data-flags.ts';
 import { refuseHazards, runOptionHelp, runOptions, startEngine } from './engine.ts';
 import { UsageError, WorkError } from './failure.ts';
 import { openInputs } from './inputs.ts';
@@ -34,6 +35,7 @@ Figures in dB are signal to noise: higher is better, null where nothing differs.
 	options: {
 		data: { type: 'string', multiple: true },
 		limit: { type: 'string' },
+		'leave-out': { type: 'string' },
 		recipe: { type: 'string' },
 		restored: { type: 'boolean' },
 		culprit: { type: 'boolean' },
@@ -43,6 +45,7 @@ Figures in dB are signal to noise: higher is better, null where nothing differs.
 	optionHelp: [
 		['--data FILE', 'inputs: .npz, .npy, IDX, pictures, a zip or folder of them; may be repeated. Default: synthetic'],
 		['--limit N', `at most N examples, spread evenly; default ${usualExamples}, 64 rank layers best`],
+		['--leave-out FILE', 'examples that are not used: content hashes of "pare data --health --json", a JSON list or one a line'],
 		['--recipe RECIPE', 'what made the variant: a name of "pare presets" or a file'],
 		['--restored', 'also what one layer alone restored gives, for each'],
 		['--culprit', 'also the smallest set of layers that explains most of the loss'],
@@ -58,6 +61,7 @@ Figures in dB are signal to noise: higher is better, null where nothing differs.
 		const limit = args.count('limit') ?? usualExamples;
 		const recipeArgument = args.text('recipe');
 		const given = recipeArgument === undefined ? undefined : plainSteps(await recipeFrom(recipeArgument));
+		const settings = await leaveOutOf(args);
 		const engine = await startEngine(context);
 		const compute = engineCompute(engine);
 		const opened: ModelFile[] = [];
@@ -74,7 +78,9 @@ Figures in dB are signal to noise: higher is better, null where nothing differs.
 			const original = await open(originalPath);
 			const bytes = modelBytes(original.path, original.external);
 			const data = args.texts('data');
-			const dataset = await openInputs({ engine, model: original.model, bytes, data, signal, terminal });
+			const dataset = await openInputs({ engine, model: original.model, bytes, data, settings, signal, terminal });
+			const gone = leftOutText(settings, dataset.facts.leftOutCount);
+			const inputs = gone === undefined ? dataset.facts.preprocessing : `${dataset.facts.preprocessing}; ${gone}`;
 			const synthetic = dataset.facts.kind === 'synthetic';
 			const steps = given ?? (await likelySteps(originalPath, variantPath, open, context, compute));
 			const subjects = async (offset: number, share: number) => ({
@@ -104,7 +110,7 @@ Figures in dB are signal to noise: higher is better, null where nothing differs.
 			const document = {
 				runtime: engine.runtime,
 				target: { ...engine.target },
-				inputs: dataset.facts.preprocessing,
+				inputs,
 				synthetic,
 				comparedAfter: steps.map(({ pass }) => pass),
 				errors,
@@ -113,7 +119,7 @@ Figures in dB are signal to noise: higher is better, null where nothing differs.
 				...(culprit && { culprit }),
 				...(latency && { latency }),
 			};
-			return { document, text: textOf(errors, sensitivity, culprit, latency, dataset.facts.preprocessing) };
+			return { document, text: textOf(errors, sensitivity, culprit, latency, inputs) };
 		} finally {
 			for (const file of opened) await file.close();
 		}
