@@ -20,24 +20,31 @@ function chunk(kind: string, data: Uint8Array): Uint8Array {
 
 /** A PNG of one colour with a dark corner, so that no two of different `mark` are the same. */
 export function solid([r, g, b]: readonly [number, number, number], mark: number): Uint8Array {
-	const side = 16;
+	return painted(16, (x, y) => {
+		const dark = y === 0 && x < mark ? 0.5 : 1;
+		return [r * dark, g * dark, b * dark];
+	});
+}
+
+/** A square PNG, 8 bits, RGB. */
+export function painted(side: number, colour: (x: number, y: number) => readonly [number, number, number]): Uint8Array {
 	const raw = Buffer.alloc(side * (1 + 3 * side));
 	for (let y = 0; y < side; y++) {
-		for (let x = 0; x < side; x++) {
-			const dark = y === 0 && x < mark ? 0.5 : 1;
-			raw.set([r * dark, g * dark, b * dark].map(Math.round), y * (1 + 3 * side) + 1 + 3 * x);
-		}
+		for (let x = 0; x < side; x++) raw.set(colour(x, y).map(Math.round), y * (1 + 3 * side) + 1 + 3 * x);
 	}
 	const header = Buffer.alloc(13);
 	header.writeUInt32BE(side, 0);
 	header.writeUInt32BE(side, 4);
 	header.set([8, 2, 0, 0, 0], 8);
-	return Buffer.concat([
-		Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10),
-		chunk('IHDR', header),
-		chunk('IDAT', deflateSync(raw)),
-		chunk('IEND', new Uint8Array(0)),
-	]);
+	// Bytes of its own: fflate takes a Buffer's slice for a copy.
+	return new Uint8Array(
+		Buffer.concat([
+			Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10),
+			chunk('IHDR', header),
+			chunk('IDAT', deflateSync(raw)),
+			chunk('IEND', new Uint8Array(0)),
+		]),
+	);
 }
 
 export const colours = { blue: [20, 30, 220], green: [20, 210, 30], red: [230, 20, 30] } as const;

@@ -12,7 +12,7 @@ export function PictureCompare({ answer, variantName }: { readonly answer: Pictu
 	const [side, setSide] = useState(false);
 	const captionId = useId();
 	const { original, variant, difference, output } = answer;
-	const ratio = { aspectRatio: `${answer.width} / ${answer.height}`, maxWidth: `calc(60vh * ${answer.width / answer.height})` };
+	const ratio = { aspectRatio: `${answer.width} / ${answer.height}`, maxWidth: `calc(50vh * ${answer.width / answer.height})` };
 	if (!variant || !difference) {
 		return (
 			<figure className="picture-answer">

@@ -37,7 +37,7 @@ export function SampleDialog({ shown, nameOf, variant, onClose }: SampleDialogPr
 	// What is drawn from numbers repeats the picture that was dropped.
 	const drawn = detail?.inputs.filter(({ kind }) => kind !== 'picture') ?? [];
 	return (
-		<Dialog title={name} onClose={onClose} className="sample-dialog">
+		<Dialog title={name} onClose={onClose} className={pictures.length > 0 ? 'sample-dialog with-pictures' : 'sample-dialog'}>
 			{drawn.length === 0 && <Thumbnail place={place} name={name} />}
 			{drawn.map((drawing, i) => (
 				// biome-ignore lint/suspicious/noArrayIndexKey: inputs keep their order.

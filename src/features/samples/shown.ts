@@ -16,5 +16,10 @@ export interface Shown {
 export function answerWords(answer: SampleAnswer, nameOf: (index: number) => string): string {
 	const [best] = answer.top;
 	if (best) return `${nameOf(best.index)} ${(best.share * 100).toFixed(0)} %`;
-	return answer.numbers.length > 0 ? answer.numbers.map((value) => value.toPrecision(3)).join(', ') : 'no numbers';
+	return answer.numbers.length > 0
+		? answer.numbers
+				.slice(0, 3)
+				.map((value) => value.toPrecision(3))
+				.join(', ')
+		: 'no numbers';
 }
