@@ -4,7 +4,7 @@ import type { Node } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
 import type { Note, PassContext } from '../../core/pass/pass.ts';
 import { spreadIndices } from '../../core/study/examples.ts';
-import { channelAxis } from './ranges.ts';
+import { type ChannelMeans, channelAxis } from './ranges.ts';
 import type { WrittenBias } from './write.ts';
 
 /** Bytes of float activations that stages may keep: with more, fewer examples take part. */
@@ -18,7 +18,7 @@ const KEPT_BYTES = 64_000_000;
 export async function correctBiases(
 	model: Model,
 	biases: readonly WrittenBias[],
-	channels: ReadonlyMap<Node, ReadonlyMap<number, ChannelReducer>>,
+	channels: ReadonlyMap<Node, ReadonlyMap<number, ChannelMeans>>,
 	gains: boolean,
 	context: PassContext,
 	onProgress: (fraction: number) => void,
@@ -77,11 +77,11 @@ export async function correctBiases(
 }
 
 /** Examples that every layer was measured on, as many as can be held. */
-function comparable(layers: readonly WrittenBias[], channels: ReadonlyMap<Node, ReadonlyMap<number, ChannelReducer>>): number[] {
+function comparable(layers: readonly WrittenBias[], channels: ReadonlyMap<Node, ReadonlyMap<number, ChannelMeans>>): number[] {
 	let common: number[] | undefined;
 	let largest = 1;
 	for (const { node } of layers) {
-		const byExample = channels.get(node) ?? new Map<number, ChannelReducer>();
+		const byExample = channels.get(node) ?? new Map<number, ChannelMeans>();
 		common = common ? common.filter((index) => byExample.has(index)) : [...byExample.keys()];
 		for (const reducer of byExample.values()) largest = Math.max(largest, reducer.perChannel * reducer.means.length * 4);
 	}
@@ -89,7 +89,7 @@ function comparable(layers: readonly WrittenBias[], channels: ReadonlyMap<Node, 
 	return spreadIndices(all.length, Math.max(1, Math.floor(KEPT_BYTES / largest))).map((at) => all[at] as number);
 }
 
-function meansOver(byExample: ReadonlyMap<number, ChannelReducer> | undefined, indices: readonly number[]): Float64Array | undefined {
+function meansOver(byExample: ReadonlyMap<number, ChannelMeans> | undefined, indices: readonly number[]): Float64Array | undefined {
 	let sum: Float64Array | undefined;
 	let count = 0;
 	for (const index of indices) {

@@ -11,12 +11,19 @@ import type { Options } from './options.ts';
 import type { Plan, QuantizedValue } from './plan.ts';
 import { JUDGED_EXAMPLES, judgedOutputs, type Reference } from './restore.ts';
 
+/** Mean of each channel of one value in one example; nothing more is kept, for there are many of them. */
+export interface ChannelMeans {
+	readonly means: Float64Array;
+	/** Values seen of each channel. */
+	readonly perChannel: number;
+}
+
 /** What one run over the sample inputs told. */
 export interface Observed {
 	/** Range of each share group's leading value; absent where it could not be observed. */
 	readonly ranges: ReadonlyMap<Value, Range>;
 	/** Channels of the measured nodes' outputs in the plain model, by example. */
-	readonly channels: ReadonlyMap<Node, ReadonlyMap<number, ChannelReducer>>;
+	readonly channels: ReadonlyMap<Node, ReadonlyMap<number, ChannelMeans>>;
 	/** Float outputs of the plain model for a few examples. */
 	readonly references: ReadonlyMap<number, Reference>;
 	readonly examples: number;
@@ -59,7 +66,7 @@ export async function observeModel(
 	if (!compute || !calibration) throw new Error('static quantization needs sample inputs and a runtime');
 	const method = rangeMethod(options);
 	const collectors = new Map<Value, RangeCollector>();
-	const channels = new Map<Node, Map<number, ChannelReducer>>();
+	const channels = new Map<Node, Map<number, ChannelMeans>>();
 	const kept = new Set(spreadIndices(calibration.n, MOST_MEASURED));
 	const sinks = new Map<Value, ((data: Float32Array, dims: readonly number[], example: number) => void)[]>();
 	const watch = (value: Value, sink: (data: Float32Array, dims: readonly number[], example: number) => void): void => {
@@ -75,13 +82,13 @@ export async function observeModel(
 		else watch(entry.value, (data) => collector.add(data));
 	}
 	for (const node of measured) {
-		const byExample = new Map<number, ChannelReducer>();
+		const byExample = new Map<number, ChannelMeans>();
 		channels.set(node, byExample);
 		watch(node.output(), (data, dims, example) => {
 			if (!kept.has(example)) return;
-			const reducer = byExample.get(example) ?? new ChannelReducer(channelAxis(node));
-			byExample.set(example, reducer);
+			const reducer = new ChannelReducer(channelAxis(node));
 			reducer.add(data, dims);
+			byExample.set(example, { means: reducer.means, perChannel: reducer.perChannel });
 		});
 	}
 	const references = new Map<number, Map<string, Float32Array>>();
