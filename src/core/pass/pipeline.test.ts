@@ -52,6 +52,23 @@ describe('runRecipe', () => {
 		expect(report).toMatchObject({ version: 3, options: { loud: false }, changed: 0, bytesBefore: 16, bytesAfter: 16 });
 	});
 
+	it('lists stored tensors as inputs where the IR version asks for it', async () => {
+		const pass = passThat('adding', async ({ graph }) => {
+			[...graph.nodes()].find((node) => node.op === 'Relu')?.setInput(0, graph.addInitializer('more', float32Tensor([1, 2])));
+			return nothing;
+		});
+		for (const [irVersion, names] of [
+			[3, ['x', 'w', 'more']],
+			[8, ['x']],
+		] as const) {
+			const model = smallModel();
+			model.irVersion = irVersion;
+			await runRecipe(model, recipeOf('adding'), registryOf(pass));
+			expect(model.graph.inputs.map(({ name }) => name)).toEqual(names);
+			if (irVersion === 3) expect(model.graph.inputs.at(-1)?.type).toEqual(tensorType('float32', [2]));
+		}
+	});
+
 	it('lets a pass run others, and tells what it found', async () => {
 		const ran: string[] = [];
 		const inner = passThat('inner', async (model) => {

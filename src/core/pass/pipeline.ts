@@ -1,5 +1,6 @@
 import type { Model } from '../ir/model.ts';
 import { storedBytes } from '../ir/stored-bytes.ts';
+import { tensorType } from '../ir/type.ts';
 import { seededRandom } from '../numeric/random.ts';
 import { checkModel } from '../onnx/check.ts';
 import type { CalibrationSet, Compute } from './calibration.ts';
@@ -115,6 +116,7 @@ export async function runRecipe(
 			if (options.signal?.aborted) throw error;
 			throw new PassFailed(pass.id, error instanceof Error ? error.message : String(error), { cause: error });
 		}
+		listStored(model);
 		// Faults that the file came with are its own; only new ones are the pass's.
 		const broken = checkModel(model).find((problem) => !already.has(problem.message));
 		if (broken) throw new PassFailed(pass.id, `it left a broken graph: ${broken.message}`);
@@ -137,6 +139,16 @@ export async function runRecipe(
 		});
 	}
 	return reports;
+}
+
+/** Up to IR version 3 what is stored is an input as well: tensors that a pass added are listed too, typed as inputs must be. */
+function listStored(model: Model): void {
+	if (model.irVersion >= 4) return;
+	for (const value of model.graph.initializers) {
+		if (value.isGraphInput || !value.initializer) continue;
+		value.type = tensorType(value.initializer.dtype, value.initializer.dims);
+		model.graph.listAsInput(value);
+	}
 }
 
 /** The recipe with what its searching passes found in their place: the same file without searching, to be edited by hand. */
