@@ -35,6 +35,7 @@ async function openPictures(page: Page, studio: Studio): Promise<void> {
 	const make = page.getByRole('region', { name: 'Make variants' });
 	await make.getByRole('checkbox', { name: 'Half the weights zero', exact: true }).check();
 	await make.getByRole('button', { name: 'Run preset' }).click();
+	if (narrow) await tabs.getByText('variants', { exact: true }).click();
 	await studio.untilDone(2, 2 * minute);
 	await page.locator('body').press('s');
 	await view(page).getByText('6 examples').waitFor({ timeout: minute });
@@ -119,7 +120,7 @@ spec(
 		await openPictures(page, studio);
 		await view(page).getByRole('listitem').first().getByRole('button').first().click();
 		await page.getByRole('dialog').getByRole('slider').waitFor({ timeout: minute });
-		await page.getByRole('dialog').getByRole('slider').scrollIntoViewIfNeeded();
+		await page.getByRole('dialog').getByRole('checkbox', { name: 'difference' }).scrollIntoViewIfNeeded();
 		await look(page, 'samples-slider-390');
 		await studio.noSidewaysScroll();
 	},
