@@ -1,3 +1,5 @@
+import { giveBack } from '../bytes/give-back.ts';
+
 /** Columns that are factored before the rest is updated: a panel of 64 float64 numbers a row stays in the processor's cache. */
 const PANEL = 64;
 
@@ -181,7 +183,10 @@ export function inverseFromCholesky(factor: Float64Array, n: number): Float64Arr
 
 /** Inverse of a lower triangular L, itself lower triangular; float32, since what it is multiplied with is summed by the runtime. */
 export function inverseOfLower(factor: Float64Array, n: number): Float32Array {
-	return Float32Array.from(lowerInverse(factor, n));
+	const inverse = lowerInverse(factor, n);
+	const single = new Float32Array(inverse);
+	giveBack(inverse);
+	return single;
 }
 
 /** L^-1, row-major [n, n]; zeros right of the diagonal. */

@@ -1,3 +1,4 @@
+import { giveBack } from '../bytes/give-back.ts';
 import { attribute } from '../ir/attribute.ts';
 import { Model } from '../ir/model.ts';
 import { tensorType } from '../ir/type.ts';
@@ -147,7 +148,9 @@ export class MomentsReducer {
 		const { features, outputs } = moments;
 		const x = this.#x.slice(0, rows * features);
 		const y = this.#y.slice(0, rows * outputs);
-		addInto(moments.xx, await this.#products.of(x, x, rows));
+		const xx = await this.#products.of(x, x, rows);
+		addInto(moments.xx, xx);
+		giveBack(xx);
 		if (outputs > 0) addInto(moments.yx, await this.#products.of(y, x, rows));
 		for (let r = 0; r < rows; r++) {
 			for (let i = 0; i < features; i++) moments.x[i] = (moments.x[i] as number) + (x[r * features + i] as number);
@@ -159,6 +162,8 @@ export class MomentsReducer {
 		}
 		moments.rows += rows;
 		this.#filled = 0;
+		giveBack(x);
+		giveBack(y);
 		return moments;
 	}
 }

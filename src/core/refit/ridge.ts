@@ -1,3 +1,4 @@
+import { giveBack } from '../bytes/give-back.ts';
 import { solveCholeskyBlocked } from '../numeric/blocked-solve.ts';
 import { dampedCholesky, NotPositiveDefinite } from '../numeric/linear-algebra.ts';
 import type { Moments, RowProducts } from './moments.ts';
@@ -8,13 +9,15 @@ export interface Affine {
 	readonly bias: Float64Array;
 }
 
-/** Covariance of the features, not divided by the rows. */
-export function centred(moments: Moments): Float64Array {
+/** Covariance of the features, not divided by the rows, in double or single precision. */
+export function centred<Numbers extends Float32Array | Float64Array = Float64Array>(
+	moments: Moments,
+	out: Numbers = moments.xx.slice() as Numbers,
+): Numbers {
 	const { features, xx, x, rows } = moments;
-	const out = xx.slice();
 	for (let i = 0; i < features; i++) {
 		const mean = (x[i] as number) / Math.max(1, rows);
-		for (let j = 0; j < features; j++) out[i * features + j] = (out[i * features + j] as number) - mean * (x[j] as number);
+		for (let j = 0; j < features; j++) out[i * features + j] = (xx[i * features + j] as number) - mean * (x[j] as number);
 	}
 	return out;
 }
@@ -129,9 +132,12 @@ export class RidgeTowards {
 		const change = Float32Array.from(this.#residual);
 		try {
 			const { factor } = dampedCholesky(this.#covariance, n, strength * 0.5 + 1e-7);
-			await solveCholeskyBlocked(Float32Array.from(factor), n, change, outputs, (left, right, rows, inner) =>
+			const lower = new Float32Array(factor);
+			giveBack(factor);
+			await solveCholeskyBlocked(lower, n, change, outputs, (left, right, rows, inner) =>
 				this.#products.of(turned(left, rows, inner), right, inner),
 			);
+			giveBack(lower);
 		} catch (error) {
 			if (error instanceof NotPositiveDefinite || error instanceof RangeError) return undefined;
 			throw error;

@@ -1,3 +1,4 @@
+import { giveBack } from '../bytes/give-back.ts';
 import { dampedCholesky, inverseOfLower, solveCholesky } from '../numeric/linear-algebra.ts';
 import { seededRandom } from '../numeric/random.ts';
 import type { RowProducts } from '../refit/moments.ts';
@@ -87,6 +88,7 @@ export async function removalOrder(layers: readonly SurgeonLayer[], units: numbe
 		order.push(next);
 		await measure();
 	}
+	for (const state of states) state.release();
 	return { order, curve };
 }
 
@@ -143,8 +145,12 @@ class LayerState {
 	static async open(layer: SurgeonLayer, { products, damping }: SurgeonOptions): Promise<LayerState> {
 		const n = layer.features;
 		// L^-T L^-1, the product by the runtime.
-		const lower = inverseOfLower(dampedCholesky(layer.covariance, n, damping).factor, n);
-		return new LayerState(layer, await products.of(lower, lower, n), products);
+		const { factor } = dampedCholesky(layer.covariance, n, damping);
+		const lower = inverseOfLower(factor, n);
+		giveBack(factor);
+		const inverse = await products.of(lower, lower, n);
+		giveBack(lower);
+		return new LayerState(layer, inverse, products);
 	}
 
 	#square(features: readonly number[], entry: (a: number, b: number) => number): Float64Array {
@@ -216,6 +222,12 @@ class LayerState {
 		}
 		this.#rows.push(row);
 		this.#removed.push(f);
+	}
+
+	/** Gives the memory of the inverse back. */
+	release(): void {
+		giveBack(this.#inverse);
+		for (const row of this.#rows) giveBack(row);
 	}
 
 	/** Error on held-out rows over their variance. */

@@ -1,3 +1,4 @@
+import { giveBack } from '../../core/bytes/give-back.ts';
 import type { Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
 import type { Compute } from '../../core/pass/calibration.ts';
@@ -40,8 +41,8 @@ export interface Learned {
 	readonly order: readonly number[];
 	/** Units that are ranked: those behind them in `order` may only go where all go alike. */
 	readonly most: number;
-	/** Error of its readers by number of removed units; empty where they cannot be looked at. */
-	readonly curve: readonly ErrorPoint[];
+	/** Error of its readers by number of removed units; empty where they cannot be looked at. Weights go from it once trials are over. */
+	curve: readonly ErrorPoint[];
 	/** What taking out so many units does to the outputs, ascending. */
 	readonly probes: { readonly removed: number; readonly divergence: number }[];
 }
@@ -140,6 +141,7 @@ async function lookAt(
 			const positions = pickPositions(rowCount(reader.node, reader.layer?.taps ?? 1, dims, reader.kernel), wanted, i * 7919 + example);
 			const rows = featureRows(reader.node, data, dims, reader.kernel, positions);
 			await (chosen[example]?.held ? held : fit).add(rows.data, new Float32Array(0), rows.count);
+			giveBack(rows.data);
 		});
 		await done(reader, await fit.flush(), await held.flush());
 	}
@@ -200,6 +202,11 @@ async function rank(
 	return rankings;
 }
 
+/** Lets go of the weights that trials needed. */
+export function forgetWeights(rankings: readonly (readonly Learned[])[]): void {
+	for (const learned of rankings.flat()) learned.curve = learned.curve.map(({ removed, error }) => ({ removed, error }));
+}
+
 /** Units that are gone while rankings compete. */
 export function trialCount(count: number, most: number): number {
 	return Math.max(1, Math.min(most, Math.round(count / 4)));
@@ -209,17 +216,17 @@ export function trialCount(count: number, most: number): number {
 export function surgeonLayer(structure: Structure, group: Group, reader: Reader, fit: Moments, held: Moments): SurgeonLayer {
 	const layer = reader.layer;
 	if (!layer) throw new Error(`${reader.node.label} is no matrix`);
-	const scaled = (moments: Moments): Float64Array => {
-		const matrix = centred(moments);
-		for (let i = 0; i < matrix.length; i++) matrix[i] = (matrix[i] as number) / Math.max(1, moments.rows);
+	const judged = held.rows > 1 ? held : fit;
+	const over = <Numbers extends Float32Array | Float64Array>(matrix: Numbers, rows: number): Numbers => {
+		for (let i = 0; i < matrix.length; i++) matrix[i] = (matrix[i] as number) / Math.max(1, rows);
 		return matrix;
 	};
 	return {
 		weights: layer.weights,
 		outputs: layer.outputs,
 		features: layer.features,
-		covariance: scaled(fit),
-		heldCovariance: Float32Array.from(scaled(held.rows > 1 ? held : fit)),
+		covariance: over(centred(fit), fit.rows),
+		heldCovariance: over(centred(judged, new Float32Array(judged.xx.length)), judged.rows),
 		rows: fit.rows,
 		means: fit.x.map((sum) => sum / Math.max(1, fit.rows)),
 		unitFeatures: unitFeatures(structure, group, reader),

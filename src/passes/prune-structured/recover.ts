@@ -1,3 +1,4 @@
+import { giveBack } from '../../core/bytes/give-back.ts';
 import type { Node, Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
 import type { Compute } from '../../core/pass/calibration.ts';
@@ -166,6 +167,7 @@ async function layerRows(
 		if (!entry) return;
 		const rows = featureRows(node, data, dims, kernel, entry.positions);
 		await visit(rows.data, entry.data, rows.count, example);
+		giveBack(rows.data);
 	});
 }
 

@@ -8,7 +8,7 @@ import { type Budget, budgetOf, countFor, leftOf, solvedCounts, uniformCounts } 
 import { cutAndFit, goneAtoms } from './cut-and-fit.ts';
 import { countsAboveFloor } from './floor.ts';
 import { measureLatency, timeModels } from './latency.ts';
-import { type Learned, learnGroups } from './learn.ts';
+import { forgetWeights, type Learned, learnGroups } from './learn.ts';
 import { groupEntries, groupNotes, keptNotes, recoveryEntries, refitNotes, shapeEntries, unfittedEntries } from './notes.ts';
 import type { PruneOptions } from './options.ts';
 import { bestRanking, probeGroups } from './probe.ts';
@@ -76,6 +76,7 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 		});
 	}
 	if (solving && options.allocation === 'sensitivity') await probeGroups(model, learned, readers, reference, samples, full);
+	forgetWeights(rankings);
 	const countsFor = (wanted: Budget | undefined): number[] =>
 		asked
 			? learned.map(({ group }) => countAsked(group))
