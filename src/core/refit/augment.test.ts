@@ -11,7 +11,7 @@ const squares: CalibrationSet = {
 	example: async (index) => {
 		const data = new Float32Array(side * side);
 		for (let y = 6; y < 13; y++) for (let x = 5 + index; x < 14; x++) data[y * side + x] = 1;
-		return { feeds: { x: { dtype: 'float32', dims: [1, 1, side, side], data } } };
+		return { name: `square ${index}`, feeds: { x: { dtype: 'float32', dims: [1, 1, side, side], data } } };
 	},
 };
 const pixels = async (set: CalibrationSet, index: number): Promise<Float32Array> =>
