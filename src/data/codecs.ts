@@ -1,3 +1,4 @@
+import { giveBack } from '../core/bytes/give-back.ts';
 import { DataError } from './errors.ts';
 import { claimedSize, type DecodedPicture, type Picture, pictureFormat } from './picture.ts';
 
@@ -67,13 +68,15 @@ export async function decodeWith(codecs: Codecs, bytes: Uint8Array, name: string
 		throw new DataError('unsupported', `${format.toUpperCase()} pictures are not read here.`, name, 'Convert them to JPEG or PNG.');
 	}
 	let picture: Picture;
+	const own = bytes.slice();
 	try {
-		picture = await codec(bytes.slice().buffer);
+		picture = await codec(own.buffer);
 	} catch (error) {
 		// A codec that stops in the middle says where in itself, which tells nobody anything.
 		const reason = error instanceof Error && !/unwrap|unreachable|panic|RuntimeError/i.test(error.message) ? `: ${error.message}` : '';
 		throw new DataError('malformed', `The picture is damaged${reason.replace(/\.$/, '')}.`, name);
 	}
+	giveBack(own);
 	if (!(picture.width > 0 && picture.height > 0)) throw new DataError('malformed', 'The picture is empty.', name);
 	return {
 		width: picture.width,

@@ -1,3 +1,4 @@
+import { giveBack } from '../core/bytes/give-back.ts';
 import type { DecodePicture } from './picture.ts';
 import { type FittedPicture, withoutAlpha } from './pictures.ts';
 import { fitPicture, type Preprocessing } from './preprocessing.ts';
@@ -10,5 +11,10 @@ export async function fitPacked(
 	preprocessing: Preprocessing,
 ): Promise<FittedPicture> {
 	const picture = await decode(bytes, name);
-	return { pixels: withoutAlpha(fitPicture(picture, preprocessing)), byBrowser: picture.decoder === 'browser' };
+	const fitted = fitPicture(picture, preprocessing);
+	const pixels = withoutAlpha(fitted);
+	// Megabytes a picture, in the hundreds: more than a collector keeps up with.
+	giveBack(picture.data);
+	giveBack(fitted.data);
+	return { pixels, byBrowser: picture.decoder === 'browser' };
 }

@@ -1,4 +1,5 @@
-import type { Port } from '../core/ir/tensor-data.ts';
+import { giveBack } from '../core/bytes/give-back.ts';
+import type { Port, TensorData } from '../core/ir/tensor-data.ts';
 import { type Example, type ExampleFacts, spreadIndices } from '../core/study/examples.ts';
 import type { Labels } from '../core/study/task.ts';
 import { hashPieces } from './content-hash.ts';
@@ -142,6 +143,12 @@ export async function pictureExamples(
 		if (!item) throw new RangeError(`there are ${good.length} pictures, not ${index + 1}`);
 		return withAlpha(await pixelsOf(item, as), as.width, as.height);
 	};
+	const tensorOf = async (index: number, as: Preprocessing): Promise<TensorData> => {
+		const picture = await fitted(index);
+		const tensor = toTensor(picture, as);
+		giveBack(picture.data);
+		return tensor;
+	};
 	const exampleFacts: PictureExamples['exampleFacts'] = async (own, onProgress) => {
 		const unknown = good.filter(({ contentHash }) => contentHash === undefined);
 		let hashed = 0;
@@ -168,8 +175,10 @@ export async function pictureExamples(
 			output: target.outputs[0]?.name,
 			score: async (normalization, index) => {
 				signal?.throwIfAborted();
-				const tensor = toTensor(await fitted(index), { ...preprocessing, ...normalization });
-				return trial({ [port.name]: tensor });
+				const tensor = await tensorOf(index, { ...preprocessing, ...normalization });
+				const outputs = await trial({ [port.name]: tensor });
+				giveBack(tensor.data);
+				return outputs;
 			},
 		});
 		if (found) {
@@ -190,9 +199,9 @@ export async function pictureExamples(
 		exampleFacts,
 		preview: (index, as) => fitted(index, as),
 		async example(index) {
-			const tensor = toTensor(await fitted(index), settled);
+			const tensor = await tensorOf(index, settled);
 			const { name, labels } = (good[index] as Good).entry;
-			return { name, feeds: { [port.name]: tensor }, ...labels };
+			return { name, feeds: { [port.name]: tensor }, ...labels, given: true };
 		},
 	};
 }

@@ -1,3 +1,4 @@
+import { giveBack } from '../core/bytes/give-back.ts';
 import type { Picture } from './picture.ts';
 
 /**
@@ -9,6 +10,7 @@ export function resize(picture: Picture, width: number, height: number): Picture
 	if (width === picture.width && height === picture.height) return picture;
 	const wide = width === picture.width ? picture.data : resizeRows(picture.data, picture.width, picture.height, width);
 	const data = height === picture.height ? wide : resizeColumns(wide, width, picture.height, height);
+	if (wide !== picture.data && wide !== data) giveBack(wide);
 	return { width, height, data };
 }
 

@@ -1,3 +1,4 @@
+import { giveBack } from '../core/bytes/give-back.ts';
 import type { Example, Examples } from '../core/study/examples.ts';
 import { type OutputLog, OutputRecorder } from './output-log.ts';
 import { agreement, type Outputs, outputBytes } from './outputs.ts';
@@ -23,7 +24,7 @@ export interface RunExamplesOptions {
 }
 
 /**
- * Runs a session on examples and gives the outputs of each. Examples are joined into batches only where that changes nothing: the
+ * Runs a session on examples and gives the outputs of each; the inputs of one are there until the next is asked for. Examples are joined into batches only where that changes nothing: the
  * first two are run alone and together, and their outputs must be the same. (Dynamic quantization, for one, takes its ranges over
  * the whole batch, so such a model runs example by example, as it will where it is used.) What goes on from a log joins the same examples
  * as a run in one piece: outputs are the same to the last bit.
@@ -59,9 +60,15 @@ async function* runFrom(options: RunExamplesOptions & { readonly known: readonly
 		yield second;
 		at = 2;
 		joining = await tryJoining(session, [first, second], batchAxes);
+		readBy(first.example);
+		readBy(second.example);
 	}
 	if (!joining || !batchAxes) {
-		for (; at < indices.length; at++) yield await alone(at);
+		for (; at < indices.length; at++) {
+			const result = await alone(at);
+			yield result;
+			readBy(result.example);
+		}
 		return;
 	}
 	const read = async (from: number, size: number): Promise<Example[]> => {
@@ -76,6 +83,7 @@ async function* runFrom(options: RunExamplesOptions & { readonly known: readonly
 		if (at + batch.length <= known.length) {
 			for (const [i, example] of batch.entries()) {
 				yield { index: indices[at + i] as number, example, outputs: known[at + i] as Outputs };
+				readBy(example);
 			}
 			at += batch.length;
 			continue;
@@ -88,13 +96,21 @@ async function* runFrom(options: RunExamplesOptions & { readonly known: readonly
 				batchAxes,
 			);
 			const results = splitOutputs(await session.run(feeds), joining.axes, group.length);
+			if (group.length > 1) for (const name of Object.keys(batchAxes)) if (batchAxes[name] !== null) giveBack(feeds[name]?.data);
 			for (const [i, outputs] of results.entries()) {
-				yield { index: indices[at + offset + i] as number, example: group[i] as Example, outputs };
+				const example = group[i] as Example;
+				yield { index: indices[at + offset + i] as number, example, outputs };
+				readBy(example);
 			}
 			offset += group.length;
 		}
 		at += batch.length;
 	}
+}
+
+/** Inputs come faster than the collector runs: what nobody else holds is given back at once. */
+function readBy({ given, feeds }: Example): void {
+	if (given) for (const { data } of Object.values(feeds)) giveBack(data);
 }
 
 /**

@@ -1,5 +1,6 @@
+import { giveBack } from '../core/bytes/give-back.ts';
 import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
-import type { ExampleFacts, ExampleSource } from '../core/study/examples.ts';
+import type { Example, ExampleFacts, ExampleSource } from '../core/study/examples.ts';
 import type { Failure } from '../core/study/study.ts';
 import type { Dataset, DataTarget, Trial } from '../data/dataset.ts';
 import { DataError } from '../data/errors.ts';
@@ -66,6 +67,7 @@ export async function openRemotely(options: RemoteOptions): Promise<RemoteDatase
 	const tryIt = async (id: number, feeds: Parameters<Trial>[0]): Promise<void> => {
 		try {
 			send({ id, ask: 'tried', outputs: await options.trial(feeds) });
+			for (const { data } of Object.values(feeds)) giveBack(data);
 		} catch (error) {
 			send({ id, ask: 'tried', failure: toFailure(error) });
 		}
@@ -110,7 +112,8 @@ export async function openRemotely(options: RemoteOptions): Promise<RemoteDatase
 			...opened,
 			example: async (index, signal) => {
 				signal?.throwIfAborted();
-				return (await ask({ ask: 'example', index })) as Awaited<ReturnType<Dataset['example']>>;
+				// What came over is a copy of its own.
+				return { ...((await ask({ ask: 'example', index })) as Example), given: true };
 			},
 			...(previews && {
 				preview: async (index: number, as?: Preprocessing) => (await ask({ ask: 'preview', index, as })) as Picture | undefined,

@@ -1,4 +1,5 @@
 import { blobSource } from '../core/bytes/source.ts';
+import type { Example } from '../core/study/examples.ts';
 import type { Dataset, Trial } from '../data/dataset.ts';
 import { DataError } from '../data/errors.ts';
 import { openDataset } from '../data/open.ts';
@@ -30,6 +31,14 @@ const trial: Trial = (feeds) =>
 		trials.set(id, { resolve, reject });
 		reply({ id, kind: 'try', feeds: { ...feeds } });
 	});
+
+/** What crosses without being copied: the memory of an example that nobody keeps here. */
+function buffersOf({ given, feeds }: Example): ArrayBuffer[] {
+	if (!given) return [];
+	return Object.values(feeds).flatMap(({ data }) =>
+		ArrayBuffer.isView(data) && data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength ? [data.buffer] : [],
+	);
+}
 
 function opened(): Dataset {
 	if (!dataset) throw new Error('no data set is open');
@@ -90,7 +99,8 @@ self.addEventListener('message', ({ data }: MessageEvent<DataRequest>) => {
 	}
 	const { id } = data;
 	answer(data).then(
-		(value) => reply({ id, kind: 'value', value }),
+		(value) =>
+			self.postMessage({ id, kind: 'value', value } satisfies DataReply, data.ask === 'example' ? buffersOf(value as Example) : []),
 		(error: unknown) => reply({ id, kind: 'failure', failure: toFailure(error), dataError: error instanceof DataError }),
 	);
 });

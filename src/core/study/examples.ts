@@ -6,6 +6,8 @@ import type { Labels } from './task.ts';
 export interface Example extends Labels {
 	readonly name: string;
 	readonly feeds: Feeds;
+	/** Whoever asked for it has the only hold on its data: the memory may be given back once it was read. */
+	readonly given?: true;
 }
 
 /** What is known of an example without running anything: enough to split a set and to find duplicates. */
