@@ -1,5 +1,5 @@
 import { giveBack } from '../core/bytes/give-back.ts';
-import type { Example, Examples } from '../core/study/examples.ts';
+import { type Example, type Examples, releaseExample } from '../core/study/examples.ts';
 import { type OutputLog, OutputRecorder } from './output-log.ts';
 import { agreement, type Outputs, outputBytes } from './outputs.ts';
 import { EngineError, type Feeds, type Session, type TensorData } from './port.ts';
@@ -16,7 +16,7 @@ export interface RunExamplesOptions {
 	readonly indices: readonly number[];
 	/** Examples joined into one run where the model allows it; default 16. 1 turns joining off. */
 	readonly batch?: number;
-	/** Bytes of inputs in one batch; default 8 MB. */
+	/** Bytes of inputs in one batch; default 1 MB: joining pays for small examples only, and holds what the model computes for all of them. */
 	readonly batchBytes?: number;
 	readonly signal?: AbortSignal | undefined;
 	/** Outputs of an earlier run that was ended are taken from here, and new ones are kept. */
@@ -60,14 +60,14 @@ async function* runFrom(options: RunExamplesOptions & { readonly known: readonly
 		yield second;
 		at = 2;
 		joining = await tryJoining(session, [first, second], batchAxes);
-		readBy(first.example);
-		readBy(second.example);
+		releaseExample(first.example);
+		releaseExample(second.example);
 	}
 	if (!joining || !batchAxes) {
 		for (; at < indices.length; at++) {
 			const result = await alone(at);
 			yield result;
-			readBy(result.example);
+			releaseExample(result.example);
 		}
 		return;
 	}
@@ -76,14 +76,14 @@ async function* runFrom(options: RunExamplesOptions & { readonly known: readonly
 		for (let position = from; position < Math.min(from + size, indices.length); position++) batch.push(await ahead.take(position));
 		return batch;
 	};
-	const size = Math.max(1, Math.min(options.batch ?? 16, Math.floor((options.batchBytes ?? 8_000_000) / joining.bytes)));
+	const size = Math.max(1, Math.min(options.batch ?? 16, Math.floor((options.batchBytes ?? 1_000_000) / joining.bytes)));
 	ahead.depth = size;
 	while (at < indices.length) {
 		const batch = await read(at, size);
 		if (at + batch.length <= known.length) {
 			for (const [i, example] of batch.entries()) {
 				yield { index: indices[at + i] as number, example, outputs: known[at + i] as Outputs };
-				readBy(example);
+				releaseExample(example);
 			}
 			at += batch.length;
 			continue;
@@ -100,17 +100,12 @@ async function* runFrom(options: RunExamplesOptions & { readonly known: readonly
 			for (const [i, outputs] of results.entries()) {
 				const example = group[i] as Example;
 				yield { index: indices[at + offset + i] as number, example, outputs };
-				readBy(example);
+				releaseExample(example);
 			}
 			offset += group.length;
 		}
 		at += batch.length;
 	}
-}
-
-/** Inputs come faster than the collector runs: what nobody else holds is given back at once. */
-function readBy({ given, feeds }: Example): void {
-	if (given) for (const { data } of Object.values(feeds)) giveBack(data);
 }
 
 /**

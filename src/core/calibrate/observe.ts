@@ -5,6 +5,7 @@ import type { Feeds, TensorData } from '../ir/tensor-data.ts';
 import { decodeFloat16 } from '../numeric/float16.ts';
 import { inferTypes } from '../onnx/infer.ts';
 import type { CalibrationSet, Compute, ComputeSession } from '../pass/calibration.ts';
+import { type Example, releaseExample } from '../study/examples.ts';
 import { ExamplesAhead } from './ahead.ts';
 import { exposeForRun } from './expose.ts';
 import { feedBytes, joinFeeds, sameShapes } from './join.ts';
@@ -157,7 +158,10 @@ class ObservedRuns {
 		const { calibration, signal, onProgress } = this.#options;
 		const indices = this.#options.indices ?? Array.from({ length: calibration.n }, (_, i) => i);
 		const ahead = new ExamplesAhead(calibration, indices, signal);
-		const load = async (at: number): Promise<Feeds> => (await ahead.take(at)).feeds;
+		const load = (at: number): Promise<Example> => ahead.take(at);
+		const seen = (examples: readonly Example[]): void => {
+			if (this.#options.passing) for (const example of examples) releaseExample(example);
+		};
 		let at = 0;
 		const step = async (feeds: Feeds, count: number, sums?: Sums): Promise<void> => {
 			await this.#run(feeds, at, count, sums);
@@ -169,7 +173,8 @@ class ObservedRuns {
 		const most = this.#options.batch ?? 16;
 		if (axes && most > 1 && indices.length > 4) {
 			const sums: Sums = new Map();
-			const pair = [await load(0), await load(1)] as const;
+			const loaded = [await load(0), await load(1)] as const;
+			const pair = [loaded[0].feeds, loaded[1].feeds] as const;
 			await step(pair[0], 1, sums);
 			this.#regroup(1);
 			await step(pair[1], 1, sums);
@@ -179,15 +184,18 @@ class ObservedRuns {
 				size = Math.min(most, room);
 				this.#regroup(size);
 			}
+			seen(loaded);
 		}
 		while (at < indices.length) {
-			const batch: Feeds[] = [];
+			const loaded: Example[] = [];
 			const count = Math.min(size, indices.length - at);
-			for (let i = 0; i < count; i++) batch.push(await load(at + i));
+			for (let i = 0; i < count; i++) loaded.push(await load(at + i));
+			const batch = loaded.map(({ feeds }) => feeds);
 			const first = batch[0] as Feeds;
 			const together = batch.length > 1 && batch.every((feeds) => sameShapes(first, feeds)) ? joinFeeds(batch, axes ?? {}) : undefined;
 			if (together) await step(together, count);
 			else for (const feeds of batch) await step(feeds, 1);
+			seen(loaded);
 			if (at <= 1) this.#regroup(1);
 		}
 		return at;

@@ -4,6 +4,7 @@ import { graphsWithin, type Model } from '../ir/model.ts';
 import type { TensorData } from '../ir/tensor-data.ts';
 import { tensorType } from '../ir/type.ts';
 import type { CalibrationSet, Compute, ComputeOptions } from '../pass/calibration.ts';
+import { releaseExample } from '../study/examples.ts';
 import { ExamplesAhead } from './ahead.ts';
 import { extractModel } from './extract.ts';
 
@@ -38,6 +39,8 @@ export class StagedRun {
 	readonly #done = new Set<Node>();
 	/** Values whose tensors belong to the calibration set. */
 	readonly #lent = new Set<Value>();
+	/** Those of them that nobody else holds. */
+	readonly #given = new Set<Value>();
 	/** Nodes that some target needs. */
 	readonly #needed = new Set<Node>();
 	/** Inputs of the model that stages will ask for: they stay, whoever else reads them. */
@@ -70,10 +73,11 @@ export class StagedRun {
 		const again = this.#options.inputsAgain ?? false;
 		const ahead = new ExamplesAhead(calibration, again ? indices.slice(0, 1) : indices, signal);
 		for (const position of again ? indices.slice(0, 1).keys() : indices.keys()) {
-			const { feeds } = await ahead.take(position);
+			const { feeds, given } = await ahead.take(position);
 			for (const value of inputs) {
 				const tensor = feeds[value.name];
 				if (tensor) this.#live.get(value)?.push(tensor);
+				if (given) this.#given.add(value);
 			}
 		}
 		// Inputs that no example gives have a stored default.
@@ -156,7 +160,8 @@ export class StagedRun {
 			for (let example = 0; example < this.#options.indices.length; example++) {
 				signal?.throwIfAborted();
 				const feeds: Record<string, TensorData> = {};
-				const read = again && (await again.take(example)).feeds;
+				const taken = await again?.take(example);
+				const read = taken?.feeds;
 				for (const [value, name] of fed) {
 					const held = read && this.#lent.has(value) ? read[value.name] : this.#live.get(value)?.[example];
 					feeds[name] = held as TensorData;
@@ -171,15 +176,25 @@ export class StagedRun {
 				for (const value of outgoing) {
 					const list = this.#live.get(value);
 					if (!list || (read && this.#lent.has(value))) continue;
-					if (this.#options.passing && !this.#lent.has(value)) giveBack(list[example]?.data);
+					if (this.#emptied(value)) giveBack(list[example]?.data);
 					list[example] = EMPTY;
 				}
+				if (taken && this.#options.passing) releaseExample(taken);
 			}
 		} finally {
 			await session.release();
 		}
 		for (const value of outgoing) this.#live.delete(value);
-		for (const value of [...this.#live.keys()]) if (value !== target && !this.#readLater(value)) this.#live.delete(value);
+		for (const [value, tensors] of [...this.#live]) {
+			if (value === target || this.#readLater(value)) continue;
+			if (this.#emptied(value)) for (const { data } of tensors) giveBack(data);
+			this.#live.delete(value);
+		}
+	}
+
+	/** Whether the memory of a value that nothing reads again may be given back. */
+	#emptied(value: Value): boolean {
+		return this.#options.passing === true && (!this.#lent.has(value) || this.#given.has(value));
 	}
 
 	/** Whether a node that is needed and has not run reads the value, nodes that are made again looked through. */

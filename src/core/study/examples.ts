@@ -1,3 +1,4 @@
+import { giveBack } from '../bytes/give-back.ts';
 import type { Feeds } from '../ir/tensor-data.ts';
 import { seededRandom } from '../numeric/random.ts';
 import type { Labels } from './task.ts';
@@ -8,6 +9,11 @@ export interface Example extends Labels {
 	readonly feeds: Feeds;
 	/** Whoever asked for it has the only hold on its data: the memory may be given back once it was read. */
 	readonly given?: true;
+}
+
+/** The example was read and nothing of it is kept: where nobody else holds it, its memory is given back at once. Inputs come faster than collectors run. */
+export function releaseExample({ given, feeds }: Pick<Example, 'given' | 'feeds'>): void {
+	if (given) for (const { data } of Object.values(feeds)) giveBack(data);
 }
 
 /** What is known of an example without running anything: enough to split a set and to find duplicates. */
