@@ -50,13 +50,48 @@ export interface BlobLike {
 	slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };
 }
 
+/** Bytes of a blob that are fetched together for small reads, and how many such windows are held. */
+const WINDOW_BYTES = 1 << 19;
+const MOST_WINDOWS = 4;
+/** Reads up to this size come out of windows. */
+const SMALL_BYTES = 1 << 17;
+
+/**
+ * Bytes of a blob. Each read of a blob is a message to another process, and the memory that it came through is held until a collector runs: small
+ * reads near one another are fetched together, which saves both.
+ */
 export function blobSource(blob: BlobLike): ByteSource {
+	const fetch = async (at: number, length: number): Promise<Uint8Array> => {
+		const bytes = new Uint8Array(await blob.slice(at, at + length).arrayBuffer());
+		if (bytes.byteLength !== length) throw new RangeError(`asked for ${length} bytes at ${at}, got ${bytes.byteLength}`);
+		return bytes;
+	};
+	// The one used last stands last.
+	const windows = new Map<number, Promise<Uint8Array>>();
+	const windowAt = (start: number): Promise<Uint8Array> => {
+		const held = windows.get(start);
+		windows.delete(start);
+		const bytes = held ?? fetch(start, Math.min(WINDOW_BYTES, blob.size - start));
+		windows.set(start, bytes);
+		// What could not be read may be there the next time.
+		if (!held) bytes.catch(() => windows.delete(start));
+		if (windows.size > MOST_WINDOWS) windows.delete(windows.keys().next().value as number);
+		return bytes;
+	};
 	return {
 		size: blob.size,
 		read: async (at, length) => {
 			checkRange(at, length, blob.size);
-			const bytes = new Uint8Array(await blob.slice(at, at + length).arrayBuffer());
-			if (bytes.byteLength !== length) throw new RangeError(`asked for ${length} bytes at ${at}, got ${bytes.byteLength}`);
+			if (length > SMALL_BYTES) return fetch(at, length);
+			const start = at - (at % WINDOW_BYTES);
+			const end = at + length;
+			const first = await windowAt(start);
+			// Copies: a few bytes must not hold a whole window.
+			if (end <= start + first.byteLength) return first.slice(at - start, end - start);
+			const bytes = new Uint8Array(length);
+			const head = first.subarray(at - start);
+			bytes.set(head);
+			bytes.set((await windowAt(start + WINDOW_BYTES)).subarray(0, length - head.byteLength), head.byteLength);
 			return bytes;
 		},
 	};
