@@ -18,6 +18,7 @@ import {
 } from './preprocessing.ts';
 import type { ReaderOptions } from './reader.ts';
 import type { SkippedEntries } from './skipped.ts';
+import { spareMemory } from './spare-memory.ts';
 
 /** A picture resized and cut, three bytes a pixel: what is kept of it. */
 export interface FittedPicture {
@@ -177,7 +178,7 @@ export async function pictureExamples(
 				signal?.throwIfAborted();
 				const tensor = await tensorOf(index, { ...preprocessing, ...normalization });
 				const outputs = await trial({ [port.name]: tensor });
-				giveBack(tensor.data);
+				spareMemory.keep(tensor.data);
 				return outputs;
 			},
 		});
@@ -199,9 +200,15 @@ export async function pictureExamples(
 		exampleFacts,
 		preview: (index, as) => fitted(index, as),
 		async example(index) {
-			const tensor = await tensorOf(index, settled);
+			let tensor: TensorData | undefined = await tensorOf(index, settled);
+			const feeds = { [port.name]: tensor };
 			const { name, labels } = (good[index] as Good).entry;
-			return { name, feeds: { [port.name]: tensor }, ...labels, given: true };
+			const release = (): void => {
+				spareMemory.keep(tensor?.data);
+				// Asked twice, it may be another example's by then.
+				tensor = undefined;
+			};
+			return { name, feeds, ...labels, release };
 		},
 	};
 }

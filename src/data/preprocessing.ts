@@ -4,6 +4,7 @@ import type { Normalization, Preprocessing } from '../core/study/data-settings.t
 import { DataError } from './errors.ts';
 import type { Picture } from './picture.ts';
 import { centreCrop, padAround, resize } from './resize.ts';
+import { spareMemory } from './spare-memory.ts';
 
 export type { Normalization, Preprocessing } from '../core/study/data-settings.ts';
 
@@ -102,7 +103,7 @@ export function toTensor(picture: Picture, { colour, scale, mean, std, layout, d
 	const { width, height, data } = picture;
 	const channels = colour === 'grey' ? 1 : 3;
 	const pixels = width * height;
-	const values = dtype === 'uint8' ? new Uint8ClampedArray(channels * pixels) : new Float32Array(channels * pixels);
+	const values = dtype === 'uint8' ? new Uint8ClampedArray(channels * pixels) : spareMemory.floats(channels * pixels);
 	for (let channel = 0; channel < channels; channel++) {
 		const from = colour === 'bgr' ? 2 - channel : channel;
 		const centre = mean[channel] ?? 0;
@@ -120,7 +121,10 @@ export function toTensor(picture: Picture, { colour, scale, mean, std, layout, d
 	}
 	const dims = layout === 'nchw' ? [1, channels, height, width] : [1, height, width, channels];
 	if (values instanceof Uint8ClampedArray) return { dtype: 'uint8', dims, data: new Uint8Array(values.buffer) };
-	return dtype === 'float16' ? { dtype, dims, data: encodeFloat16(values) } : { dtype: 'float32', dims, data: values };
+	if (dtype !== 'float16') return { dtype: 'float32', dims, data: values };
+	const halves = encodeFloat16(values);
+	spareMemory.keep(values);
+	return { dtype, dims, data: halves };
 }
 
 /** In words. */

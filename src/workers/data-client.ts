@@ -5,7 +5,7 @@ import type { Failure } from '../core/study/study.ts';
 import type { Dataset, DataTarget, Trial } from '../data/dataset.ts';
 import { DataError } from '../data/errors.ts';
 import type { Picture } from '../data/picture.ts';
-import type { DataReply, DataRequest, OpenedData } from './data-protocol.ts';
+import type { DataReply, DataRequest, OpenedData, SentExample } from './data-protocol.ts';
 import { CallFailed, toFailure } from './failure.ts';
 import type { NamedBlob } from './protocol.ts';
 
@@ -29,7 +29,7 @@ export interface RemoteOptions {
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-type Question = DistributiveOmit<Exclude<DataRequest, { ask: 'tried' }>, 'id'>;
+type Question = DistributiveOmit<Exclude<DataRequest, { ask: 'tried' | 'reuse' }>, 'id'>;
 
 /**
  * Opens files as examples in a worker of their own: reading and decoding go on while the model runs here. Throws DataError as the readers
@@ -64,6 +64,12 @@ export async function openRemotely(options: RemoteOptions): Promise<RemoteDatase
 			waiting.set(id, { resolve, reject });
 			send({ ...question, id });
 		});
+	const reuse = ({ feeds }: Example): void => {
+		const buffers = Object.values(feeds).flatMap(({ data }) => (ArrayBuffer.isView(data) ? [data.buffer as ArrayBuffer] : []));
+		// It may be released more than once: empty memory is no use to anyone.
+		if (!dead && buffers.every(({ byteLength }) => byteLength > 0))
+			worker.postMessage({ id: 0, ask: 'reuse', buffers } satisfies DataRequest, buffers);
+	};
 	const tryIt = async (id: number, feeds: Parameters<Trial>[0]): Promise<void> => {
 		try {
 			send({ id, ask: 'tried', outputs: await options.trial(feeds) });
@@ -112,8 +118,8 @@ export async function openRemotely(options: RemoteOptions): Promise<RemoteDatase
 			...opened,
 			example: async (index, signal) => {
 				signal?.throwIfAborted();
-				// What came over is a copy of its own.
-				return { ...((await ask({ ask: 'example', index })) as Example), given: true };
+				const { example, lent } = (await ask({ ask: 'example', index })) as SentExample;
+				return lent ? { ...example, release: () => reuse(example) } : example;
 			},
 			...(previews && {
 				preview: async (index: number, as?: Preprocessing) => (await ask({ ask: 'preview', index, as })) as Picture | undefined,

@@ -1,4 +1,5 @@
 import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
+import type { Example } from '../core/study/examples.ts';
 import type { Failure } from '../core/study/study.ts';
 import type { Dataset, DataTarget } from '../data/dataset.ts';
 import type { NamedBlob } from './protocol.ts';
@@ -19,6 +20,8 @@ export type DataRequest =
 	| { readonly id: number; readonly ask: 'preview'; readonly index: number; readonly as?: Preprocessing | undefined }
 	| { readonly id: number; readonly ask: 'source'; readonly index: number }
 	| { readonly id: number; readonly ask: 'facts' }
+	/** Memory of examples that were read comes back to be used again. */
+	| { readonly id: number; readonly ask: 'reuse'; readonly buffers: readonly ArrayBuffer[] }
 	/** What the model said to feeds that the worker wanted tried. */
 	| { readonly id: number; readonly ask: 'tried'; readonly outputs?: Record<string, unknown>; readonly failure?: Failure };
 
@@ -27,6 +30,12 @@ export type OpenedData = Pick<Dataset, 'n' | 'facts' | 'evidence' | 'batchAxes' 
 	readonly previews: boolean;
 	readonly sources: boolean;
 };
+
+/** `lent`: the memory of its feeds is wanted back once they were read. */
+export interface SentExample {
+	readonly example: Example;
+	readonly lent: boolean;
+}
 
 export type DataReply =
 	| { readonly id: number; readonly kind: 'value'; readonly value: unknown }

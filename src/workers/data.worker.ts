@@ -3,8 +3,9 @@ import type { Example } from '../core/study/examples.ts';
 import type { Dataset, Trial } from '../data/dataset.ts';
 import { DataError } from '../data/errors.ts';
 import { openDataset } from '../data/open.ts';
+import { spareMemory } from '../data/spare-memory.ts';
 import { decodePicture } from '../data/web/codecs.ts';
-import type { DataReply, DataRequest, OpenedData } from './data-protocol.ts';
+import type { DataReply, DataRequest, OpenedData, SentExample } from './data-protocol.ts';
 import { toFailure } from './failure.ts';
 
 // Reads, unpacks, decodes and prepares examples beside the worker that runs the model: both go on at the same time.
@@ -32,9 +33,12 @@ const trial: Trial = (feeds) =>
 		reply({ id, kind: 'try', feeds: { ...feeds } });
 	});
 
-/** What crosses without being copied: the memory of an example that nobody keeps here. */
-function buffersOf({ given, feeds }: Example): ArrayBuffer[] {
-	if (!given) return [];
+function sent({ release, ...example }: Example): SentExample {
+	return { example, lent: release !== undefined };
+}
+
+/** Memory that crosses without being copied, and comes back to be used again: that of an example that nobody keeps here. */
+function buffersOf({ feeds }: Example): ArrayBuffer[] {
 	return Object.values(feeds).flatMap(({ data }) =>
 		ArrayBuffer.isView(data) && data.buffer instanceof ArrayBuffer && data.byteLength === data.buffer.byteLength ? [data.buffer] : [],
 	);
@@ -45,7 +49,7 @@ function opened(): Dataset {
 	return dataset;
 }
 
-async function answer(request: Exclude<DataRequest, { ask: 'tried' }>): Promise<unknown> {
+async function answer(request: Exclude<DataRequest, { ask: 'tried' | 'reuse' }>): Promise<unknown> {
 	switch (request.ask) {
 		case 'open': {
 			let shownAt = 0;
@@ -79,7 +83,7 @@ async function answer(request: Exclude<DataRequest, { ask: 'tried' }>): Promise<
 			} satisfies OpenedData;
 		}
 		case 'example':
-			return opened().example(request.index);
+			return sent(await opened().example(request.index));
 		case 'preview':
 			return opened().preview?.(request.index, request.as);
 		case 'source':
@@ -97,10 +101,16 @@ self.addEventListener('message', ({ data }: MessageEvent<DataRequest>) => {
 		else waiting?.resolve((data.outputs ?? {}) as Awaited<ReturnType<Trial>>);
 		return;
 	}
+	if (data.ask === 'reuse') {
+		for (const buffer of data.buffers) spareMemory.keep(buffer);
+		return;
+	}
 	const { id } = data;
 	answer(data).then(
-		(value) =>
-			self.postMessage({ id, kind: 'value', value } satisfies DataReply, data.ask === 'example' ? buffersOf(value as Example) : []),
+		(value) => {
+			const transfer = data.ask === 'example' && (value as SentExample).lent ? buffersOf((value as SentExample).example) : [];
+			self.postMessage({ id, kind: 'value', value } satisfies DataReply, transfer);
+		},
 		(error: unknown) => reply({ id, kind: 'failure', failure: toFailure(error), dataError: error instanceof DataError }),
 	);
 });

@@ -1,3 +1,4 @@
+import { ownBytes } from '../core/bytes/source.ts';
 import { externalLocations } from '../core/onnx/external.ts';
 import { inferTypes } from '../core/onnx/infer.ts';
 import { estimateRunBytes } from '../core/onnx/memory.ts';
@@ -43,7 +44,7 @@ export function engineOf({ target }: Pick<EngineSubject, 'target'>): Promise<Eng
 
 /** A model as the runtime takes it, read anew: for one load. */
 export async function modelBytes(files: ModelFiles): Promise<ModelBytes> {
-	const model = new Uint8Array(await files.model.arrayBuffer());
+	const model = await ownBytes(files.model);
 	if (files.external.length === 0) return { model, given: true };
 	const parsed = await openModel(files);
 	const names = externalLocations(parsed);

@@ -97,6 +97,17 @@ export function blobSource(blob: BlobLike): ByteSource {
 	};
 }
 
+/** All bytes of a blob, in memory of this program's own: see giveBack. */
+export async function ownBytes(blob: BlobLike): Promise<Uint8Array<ArrayBuffer>> {
+	const bytes = new Uint8Array(blob.size);
+	for (let at = 0; at < blob.size; at += PIECE_BYTES) {
+		bytes.set(new Uint8Array(await blob.slice(at, Math.min(at + PIECE_BYTES, blob.size)).arrayBuffer()), at);
+	}
+	return bytes;
+}
+
+const PIECE_BYTES = 1 << 22;
+
 /** A sink of known size: bytes go where they stay. Throws RangeError where more come. */
 export class FixedSink implements ByteSink {
 	readonly bytes: Uint8Array<ArrayBuffer>;

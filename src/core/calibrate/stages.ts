@@ -39,8 +39,6 @@ export class StagedRun {
 	readonly #done = new Set<Node>();
 	/** Values whose tensors belong to the calibration set. */
 	readonly #lent = new Set<Value>();
-	/** Those of them that nobody else holds. */
-	readonly #given = new Set<Value>();
 	/** Nodes that some target needs. */
 	readonly #needed = new Set<Node>();
 	/** Inputs of the model that stages will ask for: they stay, whoever else reads them. */
@@ -73,11 +71,10 @@ export class StagedRun {
 		const again = this.#options.inputsAgain ?? false;
 		const ahead = new ExamplesAhead(calibration, again ? indices.slice(0, 1) : indices, signal);
 		for (const position of again ? indices.slice(0, 1).keys() : indices.keys()) {
-			const { feeds, given } = await ahead.take(position);
+			const { feeds } = await ahead.take(position);
 			for (const value of inputs) {
 				const tensor = feeds[value.name];
 				if (tensor) this.#live.get(value)?.push(tensor);
-				if (given) this.#given.add(value);
 			}
 		}
 		// Inputs that no example gives have a stored default.
@@ -194,7 +191,7 @@ export class StagedRun {
 
 	/** Whether the memory of a value that nothing reads again may be given back. */
 	#emptied(value: Value): boolean {
-		return this.#options.passing === true && (!this.#lent.has(value) || this.#given.has(value));
+		return this.#options.passing === true && !this.#lent.has(value);
 	}
 
 	/** Whether a node that is needed and has not run reads the value, nodes that are made again looked through. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CalibrationSet } from '../pass/calibration.ts';
-import { varied } from './augment.ts';
+import { releaseExample } from '../study/examples.ts';
+import { remembered, varied } from './augment.ts';
 
 const side = 20;
 /** Grey squares on black. */
@@ -16,6 +17,25 @@ const squares: CalibrationSet = {
 };
 const pixels = async (set: CalibrationSet, index: number): Promise<Float32Array> =>
 	(await set.example(index)).feeds.x?.data as Float32Array;
+
+describe('remembered examples', () => {
+	it("are nobody else's to give back", async () => {
+		let released = 0;
+		const lent: CalibrationSet = {
+			...squares,
+			example: async (index) => ({
+				...(await squares.example(index)),
+				release: () => {
+					released += 1;
+				},
+			}),
+		};
+		const kept = remembered(lent, 4 * side * side);
+		for (const index of [0, 0, 1]) releaseExample(await kept.example(index));
+		// The second did not fit.
+		expect(released).toBe(1);
+	});
+});
 
 describe('variations of pictures', () => {
 	it('keep the examples themselves first', async () => {

@@ -262,11 +262,12 @@ export function remembered(calibration: CalibrationSet, mostBytes = 64_000_000):
 			const found = await calibration.example(index, signal);
 			let size = 0;
 			for (const { data } of Object.values(found.feeds)) if (ArrayBuffer.isView(data)) size += data.byteLength;
-			if (bytes + size <= mostBytes) {
-				kept.set(index, found);
-				bytes += size;
-			}
-			return found;
+			if (bytes + size > mostBytes) return found;
+			// Whoever asks now has not the only hold on it.
+			const { release: _, ...example } = found;
+			kept.set(index, example);
+			bytes += size;
+			return example;
 		},
 	};
 }

@@ -1,4 +1,3 @@
-import { giveBack } from '../bytes/give-back.ts';
 import type { Feeds } from '../ir/tensor-data.ts';
 import { seededRandom } from '../numeric/random.ts';
 import type { Labels } from './task.ts';
@@ -7,13 +6,13 @@ import type { Labels } from './task.ts';
 export interface Example extends Labels {
 	readonly name: string;
 	readonly feeds: Feeds;
-	/** Whoever asked for it has the only hold on its data: the memory may be given back once it was read. */
-	readonly given?: true;
+	/** Says that it was read and nothing of its feeds is kept: their memory is used for other examples. See releaseExample. */
+	readonly release?: () => void;
 }
 
-/** The example was read and nothing of it is kept: where nobody else holds it, its memory is given back at once. Inputs come faster than collectors run. */
-export function releaseExample({ given, feeds }: Pick<Example, 'given' | 'feeds'>): void {
-	if (given) for (const { data } of Object.values(feeds)) giveBack(data);
+/** The example was read and nothing of its feeds is kept. Inputs come faster than collectors run: their memory is used again. */
+export function releaseExample({ release }: Example): void {
+	release?.();
 }
 
 /** What is known of an example without running anything: enough to split a set and to find duplicates. */

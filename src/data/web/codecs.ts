@@ -5,8 +5,22 @@ import type { DecodePicture, Picture } from '../picture.ts';
 
 let codecs: Promise<Codecs> | undefined;
 
+/**
+ * What the codecs put their pixels in. The browser's own class holds them until a collector finds it, whatever becomes of its data: sixty
+ * megabytes for a few hundred pictures.
+ */
+class Pixels implements Picture {
+	constructor(
+		readonly data: Uint8ClampedArray,
+		readonly width: number,
+		readonly height: number,
+	) {}
+}
+
 async function start(): Promise<Codecs> {
 	const [jpeg, png] = await Promise.all([import('@jsquash/jpeg/decode.js'), import('@jsquash/png/decode.js')]);
+	// This worker makes no other pictures.
+	Object.assign(globalThis, { ImageData: Pixels });
 	const attentive = attentiveJpeg();
 	await (jpeg.init as StartJpeg)(await WebAssembly.compileStreaming(fetch(jpegWasm)), attentive.options);
 	await png.init(await WebAssembly.compileStreaming(fetch(pngWasm)));
