@@ -1,14 +1,12 @@
-import { type Coverage, coverage, herding, kCenter } from '../core/data-health/choose.ts';
+import { type Coverage, coverage, herding, kCenter, randomCoverage, randomIndices } from '../core/data-health/choose.ts';
 import type { Rows } from '../core/data-health/features.ts';
-import { seededRandom } from '../core/numeric/random.ts';
 import type { CalibrationSet } from '../core/pass/calibration.ts';
 import { spreadIndices } from '../core/study/examples.ts';
+import type { CalibrationChoice, LearnFrom } from '../core/study/learning.ts';
 import { splitDataset, usualCalibration, usualSplitSeed } from '../core/study/split.ts';
 import type { Dataset } from './dataset.ts';
 
-/** How sample inputs are chosen out of more than are wanted. */
-export const calibrationChoices = ['spread', 'first', 'random', 'k-center', 'herding'] as const;
-export type CalibrationChoice = (typeof calibrationChoices)[number];
+export { type CalibrationChoice, calibrationChoices } from '../core/study/learning.ts';
 
 /** How far all examples are from the chosen ones in the model's own features, and which were chosen. */
 export interface ChosenCalibration {
@@ -16,7 +14,12 @@ export interface ChosenCalibration {
 	readonly indices: readonly number[];
 	/** Where the choice looked at features. */
 	readonly coverage?: Coverage;
+	/** The coverage of as many drawn at random, where it was asked for. */
+	readonly random?: Coverage;
 }
+
+/** What a model makes of all examples that may be chosen: a row each. */
+export type FeaturesOf = (all: CalibrationSet) => Promise<Rows>;
 
 /**
  * At most `limit` sample inputs: spread evenly, the first, at random (seed 1), or by the features that the model makes of them, so that they stand for all
@@ -26,32 +29,61 @@ export async function chooseCalibration(
 	dataset: Dataset,
 	limit: number,
 	choice: CalibrationChoice,
-	features: (all: CalibrationSet) => Promise<Rows>,
+	features: FeaturesOf,
 ): Promise<ChosenCalibration> {
 	const all = Array.from({ length: dataset.n }, (_, index) => index);
-	const chosen = (indices: readonly number[]): ChosenCalibration => ({ calibration: chosenExamples(dataset, indices), indices });
-	if (limit >= dataset.n) return chosen(all);
+	let rows: Rows | undefined;
+	const indices = await chooseIndices(dataset.n, limit, choice, async () => {
+		rows = await features(chosenExamples(dataset, all));
+		return rows;
+	});
+	return { calibration: chosenExamples(dataset, indices), indices, ...(rows && { coverage: coverage(rows, indices) }) };
+}
+
+/**
+ * Of the examples that are kept to learn from (places in the whole set, ascending) those that are learnt from, and how well they stand for all
+ * that are kept, beside as many at random. Results are judged on the same others whatever is chosen. A choice that needs no features is made
+ * also where the model shows none; then there is no coverage. Throws what `features` throws where the choice needs them, and the signal's reason.
+ */
+export async function chooseLearning(
+	dataset: Dataset,
+	kept: readonly number[],
+	{ choice, n }: LearnFrom,
+	features: FeaturesOf,
+	signal?: AbortSignal,
+): Promise<ChosenCalibration> {
+	let asked: Promise<Rows> | undefined;
+	const rowsOf = (): Promise<Rows> => {
+		asked ??= features(chosenExamples(dataset, kept));
+		return asked;
+	};
+	const places = await chooseIndices(kept.length, n, choice, rowsOf);
+	const indices = places.map((place) => kept[place] as number);
+	const chosen = { calibration: chosenExamples(dataset, indices), indices };
+	if (places.length === kept.length) return chosen;
+	let rows: Rows;
+	try {
+		rows = await rowsOf();
+	} catch {
+		signal?.throwIfAborted();
+		return chosen;
+	}
+	return { ...chosen, coverage: coverage(rows, places), random: randomCoverage(rows, places.length) };
+}
+
+async function chooseIndices(n: number, limit: number, choice: CalibrationChoice, features: () => Promise<Rows>): Promise<number[]> {
+	if (limit >= n) return Array.from({ length: n }, (_, index) => index);
 	switch (choice) {
 		case 'first':
-			return chosen(all.slice(0, limit));
-		case 'random': {
-			const random = seededRandom(1);
-			const order = all.map((index) => ({ index, at: random.next() })).sort((a, b) => a.at - b.at);
-			return chosen(
-				order
-					.slice(0, limit)
-					.map(({ index }) => index)
-					.sort((a, b) => a - b),
-			);
-		}
+			return Array.from({ length: limit }, (_, index) => index);
+		case 'random':
+			return randomIndices(n, limit, 1);
 		case 'k-center':
-		case 'herding': {
-			const rows = await features(chosenExamples(dataset, all));
-			const indices = choice === 'herding' ? herding(rows, limit) : kCenter(rows, limit);
-			return { ...chosen(indices), coverage: coverage(rows, indices) };
-		}
+			return kCenter(await features(), limit);
+		case 'herding':
+			return herding(await features(), limit);
 		default:
-			return chosen(spreadIndices(dataset.n, limit));
+			return spreadIndices(n, limit);
 	}
 }
 
@@ -62,14 +94,27 @@ export async function chooseCalibration(
 export async function learnAndJudge(
 	dataset: Dataset,
 	options: { readonly seed?: number; readonly calibration?: number; readonly signal?: AbortSignal } = {},
-): Promise<{ readonly calibration: CalibrationSet; readonly judged: readonly number[]; readonly notes: readonly string[] }> {
+): Promise<{
+	readonly calibration: CalibrationSet;
+	/** Which examples `calibration` holds. */
+	readonly learnt: readonly number[];
+	readonly judged: readonly number[];
+	readonly notes: readonly string[];
+}> {
 	const everything = Array.from({ length: dataset.n }, (_, index) => index);
-	if (dataset.facts.kind === 'synthetic') return { calibration: chosenExamples(dataset, everything), judged: everything, notes: [] };
+	if (dataset.facts.kind === 'synthetic') {
+		return { calibration: chosenExamples(dataset, everything), learnt: everything, judged: everything, notes: [] };
+	}
 	const split = splitDataset(await dataset.exampleFacts(options.signal), {
 		seed: options.seed ?? usualSplitSeed,
 		calibration: options.calibration ?? usualCalibration(dataset.n),
 	});
-	return { calibration: chosenExamples(dataset, split.calibration), judged: split.evaluation, notes: split.notes };
+	return {
+		calibration: chosenExamples(dataset, split.calibration),
+		learnt: split.calibration,
+		judged: split.evaluation,
+		notes: split.notes,
+	};
 }
 
 /** These examples of a set, in this order, as sample inputs for passes. */

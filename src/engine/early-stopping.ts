@@ -1,14 +1,12 @@
 import { seededRandom } from '../core/numeric/random.ts';
+import type { StopEarly } from '../core/study/data-settings.ts';
 import { isMeasurable, mainMetric, metricFacts } from '../core/study/metrics/metric-facts.ts';
 import { looksOf } from '../core/study/metrics/sequential.ts';
 import type { Evaluation } from '../core/study/study.ts';
 import { bootstrapSeed, type TaskAnswers } from './answers.ts';
 import type { Reference } from './reference.ts';
 
-export interface EarlyStop {
-	/** No difference larger than this matters: shares as shares (0.01 is a point), other metrics relative to the original's value. */
-	readonly margin: number;
-}
+export type EarlyStop = StopEarly;
 
 /**
  * Ends an evaluation where more examples would not change the answer. Examples are taken in a seeded random order, so that those seen are a

@@ -52,6 +52,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 		dataset: reference.dataset.hash,
 		synthetic: reference.dataset.synthetic,
 		target: engine.target,
+		...(options.stopEarly && { stopEarly: { margin: options.stopEarly.margin } }),
 	};
 	let session: Session | undefined;
 	let original: Session | undefined;

@@ -1,3 +1,4 @@
+import { seededRandom } from '../numeric/random.ts';
 import type { Rows } from './features.ts';
 
 /** How well a choice stands for all: distance from each example to the nearest chosen one, in units of the mean distance to the mean. */
@@ -87,6 +88,28 @@ export function coverage(rows: Rows, chosen: readonly number[]): Coverage {
 		most = Math.max(most, Math.sqrt(least));
 	}
 	return { mean: all.n === 0 ? 0 : sum / all.n, most };
+}
+
+/** How far examples are from as many drawn at random: the mean of several draws, so that one lucky draw is no measure. O(draws n k d). */
+export function randomCoverage(rows: Rows, k: number, draws = 10): Coverage {
+	let mean = 0;
+	let most = 0;
+	for (let seed = 1; seed <= draws; seed++) {
+		const found = coverage(rows, randomIndices(rows.n, k, seed));
+		mean += found.mean / draws;
+		most += found.most / draws;
+	}
+	return { mean, most };
+}
+
+/** `k` of `n` at random, ascending; the same seed gives the same ones. */
+export function randomIndices(n: number, k: number, seed: number): number[] {
+	const random = seededRandom(seed);
+	return Array.from({ length: n }, (_, index) => ({ index, at: random.next() }))
+		.sort((a, b) => a.at - b.at)
+		.slice(0, k)
+		.map(({ index }) => index)
+		.sort((a, b) => a - b);
 }
 
 /** Squared. */

@@ -1,3 +1,4 @@
+import type { LearnFrom } from './learning.ts';
 import type { Task } from './task.ts';
 
 /** How pixels become numbers: channels in `colour` order, then (pixel * scale - mean) / std, channel by channel. */
@@ -43,6 +44,17 @@ export interface Evidence {
 	readonly candidates: readonly { readonly name: string; readonly score: string; readonly chosen: boolean }[];
 }
 
+/** When judging ends before all examples were run. */
+export interface StopEarly {
+	/** No difference larger than this matters: shares as shares (0.01 is a point), other metrics relative to the original's value. */
+	readonly margin: number;
+}
+
+/** Tells figures that were to stop early from those made on all examples, and from those with another margin. */
+export function stopEarlyKey(stop: StopEarly | undefined): string {
+	return stop ? String(stop.margin) : '';
+}
+
 /** What a person chose about their data; what is absent is found or proposed. Part of the study, and of the identity of its figures. */
 export interface DataSettings {
 	readonly preprocessing?: Preprocessing;
@@ -54,6 +66,10 @@ export interface DataSettings {
 	readonly task?: Task;
 	/** Content hashes of examples that are not used (wrong labels, strange ones); with `copies:` before it, all but the first of that content. */
 	readonly leftOut?: readonly string[];
+	/** How many of the examples that are kept to learn from are learnt from, and which; default: all of them. No part of the identity of figures. */
+	readonly learnFrom?: LearnFrom;
+	/** Variants are judged on no more examples than a clear answer takes. */
+	readonly stopEarly?: StopEarly;
 	/** Most examples; the studio has a usual number, the command line takes all. */
 	readonly limit?: number;
 }

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { type DType, isDType } from '../ir/dtype.ts';
 import type { ReportEntry } from '../pass/report.ts';
 import type { StudyEvent } from './events.ts';
+import { calibrationChoices } from './learning.ts';
 import { metricFacts } from './metrics/metric-facts.ts';
 import { preprocessingSchema } from './preprocessing-schema.ts';
 import type { MetricName, Study } from './study.ts';
@@ -25,6 +26,9 @@ const figure = z.pipe(
 	z.transform((input) => Number(input)),
 );
 const share = z.number().check(z.gte(0), z.lte(1));
+const calibrationChoice = z.enum(calibrationChoices);
+const coverage = z.strictObject({ mean: z.number(), most: z.number() });
+const stopEarly = z.strictObject({ margin: z.number().check(z.gt(0), z.lt(1)) });
 const hash = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const variantKey = z.union([hash, z.literal('original')]);
 const time = text(40);
@@ -159,7 +163,14 @@ const variant = z.strictObject({
 	operators: z.optional(list(z.strictObject({ op: name, count }), 10_000)),
 	layers: z.optional(list(layer, 1000)),
 	report: list(report, 64),
-	learntFrom: z.optional(z.strictObject({ dataset: text(10_000), n: count, synthetic: z.boolean() })),
+	learntFrom: z.optional(
+		z.strictObject({
+			dataset: text(10_000),
+			n: count,
+			synthetic: z.boolean(),
+			chosen: z.optional(z.strictObject({ choice: calibrationChoice, indices: list(count, 100_000) })),
+		}),
+	),
 	failure: z.optional(failure),
 	createdAt: time,
 });
@@ -237,6 +248,7 @@ const evaluation = z.strictObject({
 			1000,
 		),
 	),
+	stopEarly: z.optional(stopEarly),
 	stopped: z.optional(z.strictObject({ after: count, of: count, alpha: share, why: text(10_000) })),
 	metrics: list(
 		z.strictObject({
@@ -259,6 +271,8 @@ const dataSettings = z.strictObject({
 	classMapping: z.optional(list(z.strictObject({ name, index: count }), 100_000)),
 	soundState: z.optional(z.enum(['carried', 'zero'])),
 	task: z.optional(z.strictObject(task)),
+	learnFrom: z.optional(z.strictObject({ choice: calibrationChoice, n: count })),
+	stopEarly: z.optional(stopEarly),
 	limit: z.optional(count),
 	leftOut: z.optional(list(z.string().check(z.regex(/^(copies:)?[0-9a-f]{64}$/)), 100_000)),
 });
@@ -294,7 +308,23 @@ const dataset = z.strictObject({
 	settings: z.optional(dataSettings),
 	skipped: list(z.strictObject({ name, reason: text(10_000) }), 100_000),
 	skippedCount: z.optional(count),
-	split: z.optional(z.strictObject({ seed: count, of: count, calibration: list(count, 100_000), notes: list(text(10_000), 1000) })),
+	split: z.optional(
+		z.strictObject({
+			seed: count,
+			of: count,
+			calibration: list(count, 100_000),
+			notes: list(text(10_000), 1000),
+			chosen: z.optional(
+				z.strictObject({
+					choice: calibrationChoice,
+					indices: list(count, 100_000),
+					names: list(name, 100_000),
+					coverage: z.optional(coverage),
+					random: z.optional(coverage),
+				}),
+			),
+		}),
+	),
 });
 const maxVariants = 5000;
 const maxFigures = 100_000;

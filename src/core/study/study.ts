@@ -1,6 +1,7 @@
 import type { Family, PassReport } from '../pass/pass.ts';
 import type { Recipe } from '../pass/recipe.ts';
-import type { ClassMapping, DataSettings, Evidence, Preprocessing } from './data-settings.ts';
+import type { ClassMapping, DataSettings, Evidence, Preprocessing, StopEarly } from './data-settings.ts';
+import type { ChosenExamples } from './learning.ts';
 import type { LabelKind, TaskFacts } from './task.ts';
 
 /** SHA-256 in lower-case hex. */
@@ -105,7 +106,13 @@ export interface Variant {
 	readonly layers?: readonly LayerFacts[];
 	readonly report: readonly PassReport[];
 	/** The sample inputs that its passes learnt from, where they did. */
-	readonly learntFrom?: { readonly dataset: string; readonly n: number; readonly synthetic: boolean };
+	readonly learntFrom?: {
+		readonly dataset: string;
+		readonly n: number;
+		readonly synthetic: boolean;
+		/** Where not all that were kept to learn from were learnt from: which, by their places in the whole set. */
+		readonly chosen?: Pick<ChosenExamples, 'choice' | 'indices'>;
+	};
 	readonly failure?: Failure;
 	readonly createdAt: string;
 }
@@ -228,6 +235,8 @@ export interface Evaluation {
 	readonly metrics: readonly TaskMetric[];
 	/** By label, where several may apply, by output index; the first hundred. `n`: examples with a label, `positives` those it applies to. */
 	readonly labelFigures?: readonly LabelFigures[];
+	/** It was asked to end as soon as the answer is clear; the original never is. */
+	readonly stopEarly?: StopEarly;
 	/** It was to end as soon as the answer was clear: after so many examples, for this reason. Its intervals have confidence `1 - alpha`. */
 	readonly stopped?: { readonly after: number; readonly of: number; readonly alpha: number; readonly why: string };
 	/** Classes that are taken for others, most often first, and those whose share of right answers changed most. By output index. */
@@ -286,6 +295,8 @@ export interface DatasetSplit {
 	readonly calibration: readonly number[];
 	/** What the split says of the set: copies left out, labels that contradict. */
 	readonly notes: readonly string[];
+	/** Which of those kept are learnt from; absent: all. */
+	readonly chosen?: ChosenExamples;
 }
 
 export type DataKind = 'pictures' | 'arrays' | 'table' | 'text' | 'sound' | 'synthetic' | 'sample';
