@@ -1,17 +1,35 @@
-import type { DataSettings } from '../core/study/data-settings.ts';
+import { type DataSettings, stopEarlyKey } from '../core/study/data-settings.ts';
 import type { DatasetFacts } from '../core/study/study.ts';
 import { taskKey } from '../core/study/task.ts';
 import { toFailure } from '../workers/failure.ts';
 import type { Context } from './context.ts';
+import { setAside } from './running.ts';
 import type { Actions } from './state.ts';
 import { referenceTarget } from './work/plan.ts';
 import { engineKey, engineSubject } from './work/subject.ts';
 
-export interface Data extends Pick<Actions, 'changeData' | 'changeTask' | 'previewInputs'> {}
+const minute = 60_000;
+
+export interface Data extends Pick<Actions, 'changeData' | 'changeTask' | 'changeStopEarly' | 'changeLearnFrom' | 'previewInputs'> {}
 
 /** What a person says about their data: the same files are read again, and what was judged on them is judged again. */
 export function createData(context: Context): Data {
 	const { services, get } = context;
+
+	/** Keeps what a person said that does not change how the files are read. */
+	const keep = (
+		{ settings: before, ...facts }: DatasetFacts,
+		change: { readonly [K in keyof DataSettings]?: DataSettings[K] | undefined },
+	): Promise<void> => {
+		const settings = chosen({ ...before, ...change });
+		const { open } = context;
+		if (open?.inputs?.kind === 'files') {
+			const { settings: _, ...inputs } = open.inputs;
+			open.inputs = settings ? { ...inputs, settings } : inputs;
+		}
+		return context.commit({ type: 'dataset', dataset: settings ? { ...facts, settings } : facts });
+	};
+
 	return {
 		async changeData(change) {
 			const { open } = context;
@@ -42,14 +60,43 @@ export function createData(context: Context): Data {
 			const { study, readOnly } = get();
 			const { dataset } = study ?? {};
 			if (!dataset || readOnly || taskKey(dataset.settings?.task) === taskKey(task)) return;
-			const { settings: before, ...facts } = dataset;
-			const settings = chosen({ ...before, task });
+			void keep(dataset, { task }).then(() => context.wakeWork());
+		},
+		changeStopEarly(stopEarly) {
+			const { study, readOnly } = get();
+			const { dataset } = study ?? {};
+			if (!dataset || readOnly || stopEarlyKey(dataset.settings?.stopEarly) === stopEarlyKey(stopEarly)) return;
+			void keep(dataset, { stopEarly }).then(() => context.wakeWork());
+		},
+		async changeLearnFrom(learnFrom, onProgress) {
 			const { open } = context;
-			if (open?.inputs?.kind === 'files') {
-				const { settings: _, ...inputs } = open.inputs;
-				open.inputs = settings ? { ...inputs, settings } : inputs;
+			if (open?.inputs?.kind !== 'files' || !get().study?.dataset || get().readOnly) return false;
+			try {
+				await setAside(context);
+				const before = get().study?.dataset;
+				if (context.open !== open || !before?.split) return false;
+				const { chosen: _, ...split } = before.split;
+				// As many as there are is no choice.
+				const fewer = learnFrom && learnFrom.n < split.calibration.length ? learnFrom : undefined;
+				const found =
+					fewer &&
+					(await services.host.call(
+						'engine',
+						'chooseLearning',
+						{ ...engineSubject(context, open, referenceTarget), kept: split.calibration, learnFrom: fewer },
+						{ signal: open.closing.signal, onProgress, input: 'learning', key: engineKey(referenceTarget), deadlineMs: 30 * minute },
+					));
+				const now = get().study?.dataset;
+				// Other data were given meanwhile.
+				if (context.open !== open || now?.hash !== before.hash || get().readOnly) return false;
+				await keep({ ...now, split: found ? { ...split, chosen: found } : split }, { learnFrom: fewer });
+				return true;
+			} catch (error) {
+				context.sayFailure(toFailure(error));
+				return false;
+			} finally {
+				context.wakeWork();
 			}
-			void context.commit({ type: 'dataset', dataset: settings ? { ...facts, settings } : facts }).then(() => context.wakeWork());
 		},
 		async previewInputs(indices, as) {
 			const { open } = context;

@@ -1,3 +1,4 @@
+import { indicesOf } from '../core/study/learning.ts';
 import type { NodeFigures } from '../core/study/node-figures.ts';
 import type { Failure, Hash, Target, Variant } from '../core/study/study.ts';
 import { errorFigures, latencyFigures, sensitivityFigures } from '../engine/diagnose/figures.ts';
@@ -127,7 +128,7 @@ export function createDiagnosis(context: Context): Diagnoser {
 		const { dataset } = get().study ?? {};
 		if (!dataset) throw cancelled();
 		const all = Array.from({ length: dataset.split?.of ?? dataset.n }, (_, index) => index);
-		const calibration = dataset.split?.calibration ?? all;
+		const calibration = indicesOf(dataset, variant.learntFrom);
 		const learnt = new Set(dataset.split?.calibration ?? []);
 		const ranking = get().diagnoses[variant.id]?.sensitivity?.layers.map(({ node }) => node);
 		const result = await services.host.call(

@@ -1,3 +1,4 @@
+import { learntIndices } from '../core/study/learning.ts';
 import type { Hash } from '../core/study/study.ts';
 import { toFailure } from '../workers/failure.ts';
 import type { Progress } from '../workers/serve.ts';
@@ -136,7 +137,7 @@ export function createPruning(context: Context): Pruner {
 			{
 				subject: engineSubject(context, open, referenceTarget),
 				files: await filesOf(context, variant, open),
-				calibration: dataset.split?.calibration ?? Array.from({ length: dataset.n }, (_, index) => index),
+				calibration: learntIndices(dataset),
 			},
 			{ signal, onProgress, input: `groups:${variant}`, key: 'diagnose', deadlineMs: 60 * minute },
 		);

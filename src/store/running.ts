@@ -3,6 +3,7 @@ import { recipeNeeds } from '../core/pass/pipeline.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { StudyEvent } from '../core/study/events.ts';
 import { variantId } from '../core/study/identity.ts';
+import { learntFromOf, learntKey } from '../core/study/learning.ts';
 import { usualCalibration, usualSplitSeed } from '../core/study/split.ts';
 import type { Hash, Variant } from '../core/study/study.ts';
 import { toFailure } from '../workers/failure.ts';
@@ -58,15 +59,17 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 					return;
 				}
 			}
-			const learntFrom = get().study?.dataset?.hash;
-			const asked: { readonly id: Hash; readonly recipe: Recipe }[] = [];
+			const dataset = get().study?.dataset;
+			const asked: { readonly id: Hash; readonly recipe: Recipe; readonly learntFrom?: Variant['learntFrom'] }[] = [];
 			for (const recipe of recipes) {
 				if (!recipe.steps.some((step) => !step.off)) get().toast('This recipe has no step to run.', 'error');
-				else asked.push({ id: await variantId(model, recipe, passes, learns(recipe, passes) ? learntFrom : undefined), recipe });
+				else if (dataset && learns(recipe, passes)) {
+					asked.push({ id: await variantId(model, recipe, passes, learntKey(dataset)), recipe, learntFrom: learntFromOf(dataset) });
+				} else asked.push({ id: await variantId(model, recipe, passes), recipe });
 			}
 			// From here on nothing waits: all variants and the first step appear at once.
 			if (get().study?.model.hash !== model) return;
-			for (const { id, recipe } of asked) {
+			for (const { id, recipe, learntFrom } of asked) {
 				const variants = get().study?.variants ?? [];
 				const existing = variants.find((entry) => entry.id === id);
 				if (existing) {
@@ -80,6 +83,7 @@ export function createRunning(context: Context, registry: () => Promise<Readonly
 					family: familyOf(recipe, passes),
 					recipe,
 					report: [],
+					...(learntFrom && { learntFrom }),
 					createdAt: new Date(services.nowMs()).toISOString(),
 				};
 				void context.commit({ type: 'variant', variant });

@@ -1,6 +1,7 @@
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { PruningPlan } from '../core/structure/plan.ts';
-import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
+import type { DataSettings, Preprocessing, StopEarly } from '../core/study/data-settings.ts';
+import type { LearnFrom } from '../core/study/learning.ts';
 import type { NodeFigures, NodeKey } from '../core/study/node-figures.ts';
 import type { DatasetFacts, Environment, Failure, Hash, ModelFacts, Study, Target } from '../core/study/study.ts';
 import type { Task } from '../core/study/task.ts';
@@ -169,6 +170,13 @@ export interface Actions {
 	changeData(change: { readonly [K in keyof DataSettings]?: DataSettings[K] | undefined }): Promise<boolean>;
 	/** What the model is judged as; undefined: what outputs and labels speak for. Figures are made anew, files are not read again. */
 	changeTask(task: Task | undefined): void;
+	/** Until when variants are judged; undefined: on all examples. Those judged otherwise are judged again. */
+	changeStopEarly(stop: StopEarly | undefined): void;
+	/**
+	 * How many of the examples kept to learn from are learnt from, and which; undefined: all. Sets examples aside where none are yet. Variants that
+	 * exist stay as they are; the same recipe then makes another. False where that failed or cannot be.
+	 */
+	changeLearnFrom(learnFrom: LearnFrom | undefined, onProgress: (progress: Progress) => void): Promise<boolean>;
 	/** Some inputs as the model sees them, or as it would under another preprocessing. Empty where they are no pictures. */
 	previewInputs(indices: readonly number[], as?: Preprocessing): Promise<readonly InputPreview[]>;
 

@@ -3,6 +3,7 @@ import type { Note } from '../core/pass/pass.ts';
 import type { PortChange } from '../core/pass/ports.ts';
 import type { Recipe } from '../core/pass/recipe.ts';
 import type { DataSettings, Preprocessing } from '../core/study/data-settings.ts';
+import type { ChosenExamples, LearnFrom } from '../core/study/learning.ts';
 import type { DatasetFacts, Evaluation, Hash, Run, Target } from '../core/study/study.ts';
 import type { Drawing } from '../engine/drawing.ts';
 import type { PictureAnswer } from '../engine/output-picture.ts';
@@ -89,6 +90,8 @@ export interface EngineMethods {
 	describeInputs(args: Omit<EngineSubject, 'target'>): DatasetFacts;
 	/** The same inputs in halves: some to learn from, the others to judge results on. */
 	splitInputs(args: EngineSubject & { readonly facts: DatasetFacts; readonly split: NonNullable<EngineSubject['split']> }): DatasetFacts;
+	/** Which of the examples that are kept to learn from are learnt from. Runs the original on those that are kept. */
+	chooseLearning(args: EngineSubject & { readonly kept: readonly number[]; readonly learnFrom: LearnFrom }): ChosenExamples;
 	/** Fidelity to the original and, with labels, task metrics. */
 	evaluate(
 		args: EngineSubject & {

@@ -1,6 +1,8 @@
 import { resolveRecipe } from '../core/pass/resolve.ts';
 import type { Examples } from '../core/study/examples.ts';
 import { hashText } from '../core/study/identity.ts';
+import type { ChosenExamples } from '../core/study/learning.ts';
+import type { Split } from '../core/study/split.ts';
 import type { DatasetFacts } from '../core/study/study.ts';
 import { taskKey } from '../core/study/task.ts';
 import { toTensor } from '../data/preprocessing.ts';
@@ -15,6 +17,7 @@ import { passes } from '../passes/registry.ts';
 import { answersFolder, dropAnswers } from '../platform/artifacts.ts';
 import { hasOpfs, opfsRoot } from '../platform/opfs.ts';
 import { answerLog } from './answer-log.ts';
+import { chosenFrom } from './choose-learning.ts';
 import type { EngineMethods, EngineSubject, InputPreview, MeasuredFile } from './engine-protocol.ts';
 import { datasetOf, engineOf, forgetInputs, halvesOf, inputsKey, judgedOf, modelBytes } from './inputs.ts';
 import { dataHealth, drawnInputs, sampleDetail } from './samples.ts';
@@ -42,12 +45,29 @@ async function describeInputs(args: Args<'describeInputs'>, call: Call): Result<
 /** Facts of the half that results are judged on, with what was set aside. */
 async function inHalves(subject: EngineSubject, facts: DatasetFacts, call: Call): Promise<DatasetFacts> {
 	const { split, judged } = await halvesOf(subject, call);
+	const { chosen, notes } = await chosenOf(subject, split, call);
 	return {
 		...facts,
 		hash: await hashText(`${facts.hash} ${split.seed} ${split.calibration.join()}`),
 		n: judged.n,
-		split: { seed: split.seed, of: facts.n, calibration: split.calibration, notes: split.notes },
+		split: { seed: split.seed, of: facts.n, calibration: split.calibration, notes: [...split.notes, ...notes], ...(chosen && { chosen }) },
 	};
+}
+
+/** What a person chose to learn from, made again for what was read now. Where that cannot be, all that is kept is learnt from, and it is said. */
+async function chosenOf(
+	subject: EngineSubject,
+	{ calibration }: Split,
+	call: Call,
+): Promise<{ readonly chosen?: ChosenExamples; readonly notes: readonly string[] }> {
+	const learnFrom = subject.inputs.kind === 'files' ? subject.inputs.settings?.learnFrom : undefined;
+	if (!learnFrom || learnFrom.n >= calibration.length) return { notes: [] };
+	try {
+		return { chosen: await chosenFrom(subject, calibration, learnFrom, call), notes: [] };
+	} catch (error) {
+		if (!(error instanceof RangeError)) throw error;
+		return { notes: [`no examples to learn from could be chosen (${error.message}): all ${calibration.length} are learnt from`] };
+	}
 }
 
 async function referenceOf(args: Args<'evaluate'>, examples: Examples, call: Call): Promise<Reference> {
@@ -97,6 +117,7 @@ async function evaluate(args: Args<'evaluate'>, call: Call): Result<'evaluate'> 
 					reference: original,
 					examples,
 					log: await logOf(args, args.variant.id),
+					stopEarly: args.dataset.settings?.stopEarly,
 					onProgress: (fraction) => call.progress(fraction, 'Comparing with the original'),
 				});
 	await dropLogs(args);
@@ -205,6 +226,7 @@ function rangeOf(tensor: TensorData): { least: number; most: number } {
 serve({
 	describeInputs,
 	splitInputs: (args: Args<'splitInputs'>, call: Call): Result<'splitInputs'> => inHalves(args, args.facts, call),
+	chooseLearning: (args: Args<'chooseLearning'>, call: Call): Result<'chooseLearning'> => chosenFrom(args, args.kept, args.learnFrom, call),
 	evaluate,
 	resolve,
 	benchmark,

@@ -64,8 +64,8 @@ function baseName(name: string): string {
 /** Names of the inputs as they tell one set from another within a study; the dataset's hash decides where it is known. */
 export function inputsKey({ modelHash, inputs, maxExamples }: Omit<EngineSubject, 'target'>): string {
 	const files = inputs.kind === 'files' ? inputs.files.map(({ name, blob }) => `${name}:${blob.size}`) : [`seed ${inputs.seed}`];
-	// What the model is judged as does not change its inputs.
-	const { task: _, ...settings } = (inputs.kind === 'files' && inputs.settings) || {};
+	// What the model is judged as, until when, and which inputs are learnt from does not change them.
+	const { task: _, stopEarly: _s, learnFrom: _l, ...settings } = (inputs.kind === 'files' && inputs.settings) || {};
 	return JSON.stringify([modelHash, maxExamples, settings, ...files]);
 }
 

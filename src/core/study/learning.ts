@@ -50,9 +50,12 @@ export function learntFromOf(dataset: DatasetFacts): NonNullable<Variant['learnt
 	};
 }
 
-/** The examples that a variant learns from, or learnt from; of another set than its own, what is learnt from now. */
+/** What a variant was told to learn from; of another set than this one, what is learnt from now. */
+export function pinned(dataset: DatasetFacts, learntFrom: Variant['learntFrom']): NonNullable<Variant['learntFrom']> {
+	return learntFrom?.dataset === dataset.hash ? learntFrom : learntFromOf(dataset);
+}
+
+/** The examples that a variant learns from, or learnt from, by their places in the whole set. */
 export function indicesOf(dataset: DatasetFacts, learntFrom: Variant['learntFrom']): readonly number[] {
-	if (learntFrom?.dataset !== dataset.hash) return learntIndices(dataset);
-	if (learntFrom.chosen) return learntFrom.chosen.indices;
-	return dataset.split?.calibration ?? allOf(dataset);
+	return pinned(dataset, learntFrom).chosen?.indices ?? dataset.split?.calibration ?? allOf(dataset);
 }

@@ -1,10 +1,14 @@
 import { lazy, Suspense, useState } from 'react';
 import type { ClassMapping } from '../../core/study/data-settings.ts';
+import { usualCalibration } from '../../core/study/split.ts';
 import type { DatasetFacts } from '../../core/study/study.ts';
+import { choiceWords } from './learning-words.ts';
+import { StopEarly } from './StopEarly.tsx';
 import { useDataChange } from './use-change.ts';
 import './data.css';
 
 const DataDialog = lazy(() => import('./DataDialog.tsx'));
+const LearnFromDialog = lazy(() => import('./LearnFromDialog.tsx'));
 
 export interface DataCardProps {
 	readonly dataset: DatasetFacts | undefined;
@@ -26,7 +30,7 @@ const mappingWords: Readonly<Record<ClassMapping['origin'], string>> = {
 
 /** Which inputs the figures rest on. Synthetic ones are never called accuracy. */
 export function DataCard({ dataset, outputs, readOnly, onAdd, onLook }: DataCardProps) {
-	const [open, setOpen] = useState(false);
+	const [open, setOpen] = useState<'data' | 'learn' | undefined>();
 	return (
 		<section className="card" aria-labelledby="data-title">
 			<h2 id="data-title">Data</h2>
@@ -39,8 +43,13 @@ export function DataCard({ dataset, outputs, readOnly, onAdd, onLook }: DataCard
 			{!readOnly && (
 				<>
 					{dataset && hasDataSettings(dataset) && (
-						<button type="button" className="quiet flush" onClick={() => setOpen(true)}>
+						<button type="button" className="quiet flush" onClick={() => setOpen('data')}>
 							{dataset.picture ? 'Preprocessing and classes…' : dataset.kind === 'sound' ? 'How sound is read…' : 'Classes…'}
+						</button>
+					)}
+					{dataset && mayChoose(dataset) && (
+						<button type="button" className="quiet flush" onClick={() => setOpen('learn')}>
+							Examples to learn from…
 						</button>
 					)}
 					<button type="button" className="quiet flush" onClick={onAdd}>
@@ -50,7 +59,11 @@ export function DataCard({ dataset, outputs, readOnly, onAdd, onLook }: DataCard
 			)}
 			{open && dataset && (
 				<Suspense fallback={null}>
-					<DataDialog dataset={dataset} outputs={outputs} onClose={() => setOpen(false)} />
+					{open === 'data' ? (
+						<DataDialog dataset={dataset} outputs={outputs} onClose={() => setOpen(undefined)} />
+					) : (
+						<LearnFromDialog dataset={dataset} onClose={() => setOpen(undefined)} />
+					)}
 				</Suspense>
 			)}
 		</section>
@@ -79,6 +92,14 @@ function DatasetSummary({ dataset, readOnly }: { readonly dataset: DatasetFacts;
 						</dd>
 					</div>
 				)}
+				{dataset.split?.chosen && (
+					<div>
+						<dt>learnt from</dt>
+						<dd>
+							{dataset.split.chosen.indices.length.toLocaleString()}, {choiceWords[dataset.split.chosen.choice]}
+						</dd>
+					</div>
+				)}
 				{dataset.classes !== undefined && (
 					<div>
 						<dt>classes</dt>
@@ -91,6 +112,7 @@ function DatasetSummary({ dataset, readOnly }: { readonly dataset: DatasetFacts;
 				</div>
 			</dl>
 			<Portion dataset={dataset} readOnly={readOnly} />
+			<StopEarly dataset={dataset} readOnly={readOnly} />
 			<p className="muted">
 				{dataset.kind === 'synthetic'
 					? 'Random inputs of the right shapes: they show how close a variant stays to the original, not how accurate it is. Add your own examples for that.'
@@ -159,6 +181,11 @@ function Portion({ dataset, readOnly }: { readonly dataset: DatasetFacts; readon
 			)}
 		</p>
 	);
+}
+
+/** Whether fewer examples can be learnt from than are kept for it. */
+function mayChoose({ kind, n, split }: DatasetFacts): boolean {
+	return kind !== 'synthetic' && (split?.calibration.length ?? usualCalibration(n)) > 1;
 }
 
 /** Whether there is anything to look at or to change. */

@@ -32,7 +32,7 @@ export function Previews({ n, as }: { readonly n: number; readonly as: Preproces
 		<ul className="previews" aria-label="Examples as the model sees them">
 			{previews.map((preview) => (
 				<li key={preview.name}>
-					<Pixels preview={preview} />
+					<PreviewPixels preview={preview} />
 					<span className="preview-name">{preview.label ?? preview.name}</span>
 					<span className="muted">
 						{short(preview.least)} to {short(preview.most)}
@@ -43,7 +43,8 @@ export function Previews({ n, as }: { readonly n: number; readonly as: Preproces
 	);
 }
 
-function Pixels({ preview }: { readonly preview: InputPreview }) {
+/** The pixels that the model sees of an example. */
+export function PreviewPixels({ preview }: { readonly preview: InputPreview }) {
 	const canvas = useRef<HTMLCanvasElement>(null);
 	const { width, height, data } = preview.picture;
 	useEffect(() => {

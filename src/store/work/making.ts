@@ -1,6 +1,7 @@
 import type { Note } from '../../core/pass/pass.ts';
 import { foundRecipe, recipeNeeds } from '../../core/pass/pipeline.ts';
 import type { Recipe } from '../../core/pass/recipe.ts';
+import { indicesOf, pinned } from '../../core/study/learning.ts';
 import type { DatasetFacts, Hash, Target, Variant } from '../../core/study/study.ts';
 import { toFailure } from '../../workers/failure.ts';
 import type { CompressArgs } from '../../workers/protocol.ts';
@@ -35,7 +36,7 @@ export function createMaker(context: Context): Maker {
 		const { recipe, notes } = await resolved(variant.recipe, open, signal, onProgress);
 		const learnt = get().study?.dataset;
 		const modelHash = get().study?.model.hash;
-		const learn = learnt && (await learnOf(recipe, learnt, open));
+		const learn = learnt && (await learnOf(recipe, learnt, open, variant.learntFrom));
 		// Its worker has a runtime of its own: two heaps are more than the model needs, and what this one read is read again in seconds.
 		if (learn) services.host.endIdle('engine');
 		const result = await services.host.call(
@@ -67,7 +68,7 @@ export function createMaker(context: Context): Maker {
 			operators,
 			layers,
 			report,
-			...(learn && { learntFrom: { dataset: learnt.hash, n: learn.calibration.length, synthetic: learnt.kind === 'synthetic' } }),
+			...(learn && { learntFrom: pinned(learnt, variant.learntFrom) }),
 		};
 		await context.commit({ type: 'variant', variant: written }, 'stored');
 		if (bytes <= weighAtOnceBytes) {
@@ -102,13 +103,16 @@ export function createMaker(context: Context): Maker {
 	};
 
 	/** The inputs and the runtime, for recipes whose passes measure or learn. */
-	const learnOf = async (recipe: Recipe, dataset: DatasetFacts, open: OpenStudy): Promise<CompressArgs['learn']> => {
+	const learnOf = async (
+		recipe: Recipe,
+		dataset: DatasetFacts,
+		open: OpenStudy,
+		learntFrom: Variant['learntFrom'],
+	): Promise<CompressArgs['learn']> => {
 		const { passes } = await import('../../passes/registry.ts');
 		if (!open.inputs || recipeNeeds(recipe, passes).size === 0) return undefined;
 		const target: Target = { backend: 'wasm', threads: learnThreads() };
-		// Made-up inputs are not split: there is nothing to be honest about, and few of them.
-		const calibration = dataset.split?.calibration ?? Array.from({ length: dataset.n }, (_, index) => index);
-		return { ...engineSubject(context, open, target), calibration };
+		return { ...engineSubject(context, open, target), calibration: indicesOf(dataset, learntFrom) };
 	};
 
 	/** As many as the person measures with. */

@@ -1,4 +1,5 @@
-import { type Hash, type Study, type Target, targetKey, type Variant } from '../../core/study/study.ts';
+import { stopEarlyKey } from '../../core/study/data-settings.ts';
+import { type Evaluation, type Hash, type Study, type Target, targetKey, type Variant } from '../../core/study/study.ts';
 import { taskKey } from '../../core/study/task.ts';
 
 /** One step that a study still lacks. Tasks follow from the study alone, so that a reload resumes where it stood. */
@@ -41,9 +42,15 @@ export function plan(study: Study, options: PlanOptions): readonly Task[] {
 	if (dataset) {
 		// Another task is another question: it is asked anew.
 		const task = taskKey(dataset.settings?.task);
+		// What was to stop early is no figure of all examples, nor the other way round. The original is always run on all.
+		const stop = stopEarlyKey(dataset.settings?.stopEarly);
+		const asWanted = ({ variant, stopEarly }: Evaluation): boolean => variant === 'original' || stopEarlyKey(stopEarly) === stop;
 		const evaluated = new Set(
 			study.evaluations
-				.filter((entry) => entry.dataset === dataset.hash && (entry.outputs.length === 0 || taskKey(entry.task?.chosen) === task))
+				.filter(
+					(entry) =>
+						entry.dataset === dataset.hash && (entry.outputs.length === 0 || (taskKey(entry.task?.chosen) === task && asWanted(entry))),
+				)
 				.map((entry) => entry.variant),
 		);
 		for (const { id } of ready) if (!evaluated.has(id)) tasks.push({ kind: 'evaluate', variant: id });
