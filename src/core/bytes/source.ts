@@ -117,6 +117,12 @@ export class FixedSink implements ByteSink {
 		this.bytes = new Uint8Array(byteLength);
 	}
 
+	/** Where the next bytes go: a source may read right into it before they are written. Throws RangeError where there is no such room. */
+	room(length: number): Uint8Array<ArrayBuffer> {
+		checkRange(this.#at, length, this.bytes.byteLength);
+		return this.bytes.subarray(this.#at, this.#at + length);
+	}
+
 	async write(bytes: Uint8Array): Promise<void> {
 		this.bytes.set(bytes, this.#at);
 		this.#at += bytes.byteLength;

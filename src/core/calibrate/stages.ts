@@ -110,6 +110,19 @@ export class StagedRun {
 		for (const [example, data] of (this.#live.get(target) ?? []).entries()) await visit(data, example);
 	}
 
+	/**
+	 * What a value that has been computed is in each example. With `passing` the numbers are there until a stage has run behind which nothing
+	 * that a target needs reads them.
+	 */
+	tensors(value: Value): readonly TensorData[] {
+		return this.#live.get(value) ?? [];
+	}
+
+	/** Whether a target needs what a node computes. */
+	needs(node: Node): boolean {
+		return this.#needed.has(node);
+	}
+
 	/** Bytes kept at this moment. */
 	get liveBytes(): number {
 		let bytes = 0;

@@ -1,3 +1,4 @@
+import { giveBack } from '../bytes/give-back.ts';
 import type { Multiply } from './learned-rounding.ts';
 
 const PANEL = 96;
@@ -18,7 +19,7 @@ export async function solveCholeskyBlocked(
 		// What the rows before have settled: L[from..to, 0..from] X[0..from].
 		if (from > 0) {
 			const left = cut(lower, n, from, to, 0, from);
-			subtract(b.subarray(from * columns, to * columns), await multiply(left, b.slice(0, from * columns), to - from, from, columns));
+			await subtractProduct(b.subarray(from * columns, to * columns), left, b.slice(0, from * columns), to - from, multiply);
 		}
 		for (let i = from; i < to; i++) {
 			const row = b.subarray(i * columns, (i + 1) * columns);
@@ -30,7 +31,7 @@ export async function solveCholeskyBlocked(
 		const from = Math.max(0, to - PANEL);
 		if (to < n) {
 			const left = turnedCut(lower, n, to, n, from, to);
-			subtract(b.subarray(from * columns, to * columns), await multiply(left, b.slice(to * columns), to - from, n - to, columns));
+			await subtractProduct(b.subarray(from * columns, to * columns), left, b.slice(to * columns), to - from, multiply);
 		}
 		for (let i = to - 1; i >= from; i--) {
 			const row = b.subarray(i * columns, (i + 1) * columns);
@@ -38,6 +39,13 @@ export async function solveCholeskyBlocked(
 			divide(row, lower[i * n + i]!);
 		}
 	}
+}
+
+/** y -= left right. The memory of both factors, copies made for this, is given back. */
+async function subtractProduct(y: Float32Array, left: Float32Array, right: Float32Array, rows: number, multiply: Multiply): Promise<void> {
+	const product = await multiply(left, right, rows, left.length / rows, y.length / rows);
+	subtract(y, product);
+	for (const data of [left, right, product]) giveBack(data);
 }
 
 /** Rows [top, bottom), columns [left, right) of [n, n]. */

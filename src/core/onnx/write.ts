@@ -228,13 +228,13 @@ class Output {
 	async payload(sink: ByteSink, payload: Payload): Promise<void> {
 		if (payload.kind === 'copy') {
 			if (payload.byteLength < CHUNK / 8) await this.write(sink, await this.#smallRead(payload.source, payload.at, payload.byteLength));
-			else await this.#chunks(sink, payload.byteLength, (at, length) => payload.source.read(payload.at + at, length));
+			else await this.#chunks(sink, payload.byteLength, (at, length, room) => payload.source.read(payload.at + at, length, room));
 			return;
 		}
 		const { tensor } = payload;
 		const { signal } = this.#run;
-		if (tensor instanceof StoredTensor && tensor.sliceable && payload.byteLength > CHUNK) {
-			await this.#chunks(sink, payload.byteLength, (at, length) => tensor.read(at, length, signal));
+		if (tensor instanceof StoredTensor && tensor.sliceable && (payload.byteLength > CHUNK || sink instanceof FixedSink)) {
+			await this.#chunks(sink, payload.byteLength, (at, length, room) => tensor.read(at, length, signal, room));
 			return;
 		}
 		const bytes = await tensor.bytes(signal);
@@ -244,10 +244,16 @@ class Output {
 		await this.write(sink, bytes);
 	}
 
-	async #chunks(sink: ByteSink, byteLength: number, read: (at: number, length: number) => Promise<Uint8Array>): Promise<void> {
+	/** `room`: where the bytes go in the end, where that is memory; read right into it they leave no garbage behind. */
+	async #chunks(
+		sink: ByteSink,
+		byteLength: number,
+		read: (at: number, length: number, room: Uint8Array | undefined) => Promise<Uint8Array>,
+	): Promise<void> {
 		for (let at = 0; at < byteLength; at += CHUNK) {
 			this.#run.signal?.throwIfAborted();
-			await this.write(sink, await read(at, Math.min(CHUNK, byteLength - at)));
+			const length = Math.min(CHUNK, byteLength - at);
+			await this.write(sink, await read(at, length, sink instanceof FixedSink ? sink.room(length) : undefined));
 		}
 	}
 

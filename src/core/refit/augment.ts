@@ -1,6 +1,8 @@
+import { giveBack } from '../bytes/give-back.ts';
 import type { Feeds, TensorData } from '../ir/tensor-data.ts';
 import { type SeededRandom, seededRandom } from '../numeric/random.ts';
 import type { CalibrationSet } from '../pass/calibration.ts';
+import { type Example, releaseExample } from '../study/examples.ts';
 
 /** Where the pixels of a picture lie in an input tensor. */
 interface Picture {
@@ -55,9 +57,9 @@ export function varied(calibration: CalibrationSet, variations: number): Calibra
 			const random = seededRandom(index);
 			const free = picture.channels === 3 && picture.width === picture.height;
 			const patches: Patch[] = [];
+			const others: Example[] = [];
 			if (!free && picture.width === picture.height && picture.width <= BENT_SIDE) {
-				const data = bent(tensor.data as Float32Array, picture, random);
-				return { ...example, feeds: { ...example.feeds, [picture.name]: { ...tensor, data } } };
+				return drawn(example, picture, tensor, bent(tensor.data as Float32Array, picture, random));
 			}
 			if (!free) patches.push(cropped(tensor, picture, random));
 			else if (variation === 1) patches.push({ ...whole(tensor, picture), mirrored: true });
@@ -65,6 +67,7 @@ export function varied(calibration: CalibrationSet, variations: number): Calibra
 				const parts = variation % 2 === 0 ? [WHOLE] : quarters(0.35 + 0.3 * random.next(), 0.35 + 0.3 * random.next());
 				for (const [i, to] of parts.entries()) {
 					const other = i === 0 ? example : await calibration.example(Math.floor(random.next() * n) % n, signal);
+					if (i > 0) others.push(other);
 					const source = other.feeds[picture.name];
 					const usable = source && source.data.length === tensor.data.length && source.data instanceof Float32Array ? source : tensor;
 					patches.push({ ...strange(usable, picture, random), to });
@@ -72,7 +75,20 @@ export function varied(calibration: CalibrationSet, variations: number): Calibra
 			}
 			const data = new Float32Array(tensor.data.length);
 			for (const patch of patches) paint(data, picture, patch);
-			return { ...example, feeds: { ...example.feeds, [picture.name]: { ...tensor, data } } };
+			for (const other of others) releaseExample(other);
+			return drawn(example, picture, tensor, data);
+		},
+	};
+}
+
+/** An example with another picture. What it was drawn from is no longer read; the new numbers are this program's own. */
+function drawn(example: Example, picture: Picture, tensor: TensorData, data: Float32Array): Example {
+	return {
+		...example,
+		feeds: { ...example.feeds, [picture.name]: { ...tensor, data } },
+		release: () => {
+			giveBack(data);
+			releaseExample(example);
 		},
 	};
 }

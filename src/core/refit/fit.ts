@@ -1,10 +1,14 @@
+import { giveBack } from '../bytes/give-back.ts';
 import { addMoments, type Moments, type RowProducts } from './moments.ts';
 import { type Affine, biasFor, HeldRows, RidgeTowards } from './ridge.ts';
 
 /** Strengths of the regularization that are tried, weakest first. */
 export const STRENGTHS = [0.001, 0.004, 0.016, 0.06, 0.25, 1, 4, 16, 64];
 
-/** The strength that is best on held-out rows, then fitted on all rows; no affine map where what was there is best. */
+/**
+ * The strength that is best on held-out rows, then fitted on all rows; no affine map where what was there is best. The moments held out are
+ * added to those fitted on.
+ */
 export async function bestFit(
 	fit: Moments,
 	held: Moments,
@@ -27,6 +31,7 @@ export async function bestFit(
 		if (known !== undefined || value === undefined) return known ?? Number.POSITIVE_INFINITY;
 		const affine = await ridge.solve(value);
 		const error = affine ? await judge.error(withBias ? affine : { weights: affine.weights, bias: start.bias }) : Number.POSITIVE_INFINITY;
+		giveBack(affine?.weights);
 		tried.set(step, error);
 		if (error < after) [after, strength] = [error, value];
 		return error;
@@ -39,12 +44,16 @@ export async function bestFit(
 		else if ((await errorAt(at - 1)) < here) at -= 1;
 		else break;
 	}
+	judge.release();
+	ridge.release();
 	if (strength === 0) return { before, after, strength };
 	const all = addMoments(fit, held);
 	if (strength === Number.POSITIVE_INFINITY) {
 		return { before, after, strength, affine: { weights: start.weights, bias: biasFor(all, start.weights) } };
 	}
-	const affine = await (await RidgeTowards.prepare(all, start.weights, withBias, products)).solve(strength);
+	const last = await RidgeTowards.prepare(all, start.weights, withBias, products);
+	const affine = await last.solve(strength);
+	last.release();
 	return affine ? { before, after, strength, affine } : { before, after: before, strength: 0 };
 }
 

@@ -1,6 +1,8 @@
+import { giveBack } from '../bytes/give-back.ts';
 import type { Model } from '../ir/model.ts';
 import type { TensorData } from '../ir/tensor-data.ts';
 import type { Compute } from '../pass/calibration.ts';
+import { releaseExample } from '../study/examples.ts';
 import type { Reference } from './reference.ts';
 import type { Samples } from './samples.ts';
 
@@ -32,8 +34,10 @@ export async function keptAnswers(
 	const cosines = { sum: 0, all: 0 };
 	try {
 		for (const [i, index] of held.entries()) {
-			const { feeds, label } = await calibration.example(index, signal);
-			const outputs = await session.run(feeds);
+			const example = await calibration.example(index, signal);
+			const { label } = example;
+			const outputs = await session.run(example.feeds);
+			releaseExample(example);
 			const before = reference.outputs[i] ?? {};
 			const classes = [...reference.kinds].filter(([, kind]) => kind !== 'numbers').map(([name]) => name);
 			for (const name of classes) {
@@ -53,6 +57,7 @@ export async function keptAnswers(
 				cosines.sum += cosine;
 				cosines.all += 1;
 			}
+			for (const { data } of Object.values(outputs)) giveBack(data);
 		}
 	} finally {
 		await session.release();

@@ -1,3 +1,4 @@
+import { giveBack } from '../bytes/give-back.ts';
 import { convWindow, unfold, windowPositions } from '../calibrate/unfold.ts';
 import { constantOf } from '../ir/constants.ts';
 import { elementCount } from '../ir/dtype.ts';
@@ -55,12 +56,15 @@ export async function readLayer(node: Node, signal?: AbortSignal): Promise<Layer
 		const [outputs, features] = (turned ? dims : [dims[1], dims[0]]) as [number, number];
 		const stored = await floats(view.tensor, signal);
 		const weights = turned ? stored : transposed(stored, features, outputs);
+		if (!turned) giveBack(stored);
 		return { weights, bias: await vector(node.input(2), outputs), outputs, features, taps: 1, hasBias: true };
 	}
 	if (node.op === 'MatMul' && dims.length === 2) {
 		const [features, outputs] = dims as [number, number];
 		const add = biasAdd(node);
-		const weights = transposed(await floats(view.tensor, signal), features, outputs);
+		const stored = await floats(view.tensor, signal);
+		const weights = transposed(stored, features, outputs);
+		giveBack(stored);
 		const bias = add ? (add.input(0) === node.output() ? add.input(1) : add.input(0)) : null;
 		return { weights, bias: await vector(bias, outputs), outputs, features, taps: 1, hasBias: add !== undefined };
 	}
@@ -152,8 +156,11 @@ function pickRows(data: Float32Array, width: number, positions: readonly number[
 }
 
 async function floats(tensor: TensorRef, signal?: AbortSignal): Promise<Float32Array> {
-	const bytes = await tensor.bytes(signal);
-	return new Float32Array(bytes.slice().buffer);
+	const own = new Uint8Array(tensor.byteLength);
+	const bytes = await tensor.read(0, own.byteLength, signal, own);
+	// A source that cannot read into memory of the caller gives its own.
+	if (bytes.buffer !== own.buffer) own.set(bytes);
+	return new Float32Array(own.buffer);
 }
 
 async function vector(value: Value | null, length: number): Promise<Float32Array> {

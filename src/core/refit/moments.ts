@@ -32,6 +32,12 @@ export function emptyMoments(features: number, outputs: number): Moments {
 	};
 }
 
+/** Gives the memory of sums back that nobody reads again. */
+export function releaseMoments({ xx, yx }: Moments): void {
+	giveBack(xx);
+	giveBack(yx);
+}
+
 /** a + b, written into a. */
 export function addMoments(a: Moments, b: Moments): Moments {
 	for (const key of ['xx', 'yx', 'x', 'y'] as const) {
@@ -88,7 +94,10 @@ export class RowProducts {
 	 */
 	async of(a: Float32Array, b: Float32Array, rows: number): Promise<Float32Array> {
 		if (a.length >= b.length) return this.#product(a, b, rows);
-		return turned(await this.#product(b, a, rows), b.length / rows, a.length / rows);
+		const product = await this.#product(b, a, rows);
+		const out = turned(product, b.length / rows, a.length / rows);
+		giveBack(product);
+		return out;
 	}
 
 	async #product(a: Float32Array, b: Float32Array, rows: number): Promise<Float32Array> {
@@ -113,7 +122,7 @@ function turned(data: Float32Array, rows: number, columns: number): Float32Array
 /** Rows that are gathered before they are multiplied. */
 const BLOCK_ROWS = 1024;
 
-/** Streams rows into moments, block by block. */
+/** Streams rows into moments, block by block. Its memory is given back with `finish`. */
 export class MomentsReducer {
 	readonly moments: Moments;
 	readonly #products: RowProducts;
@@ -151,7 +160,11 @@ export class MomentsReducer {
 		const xx = await this.#products.of(x, x, rows);
 		addInto(moments.xx, xx);
 		giveBack(xx);
-		if (outputs > 0) addInto(moments.yx, await this.#products.of(y, x, rows));
+		if (outputs > 0) {
+			const yx = await this.#products.of(y, x, rows);
+			addInto(moments.yx, yx);
+			giveBack(yx);
+		}
 		for (let r = 0; r < rows; r++) {
 			for (let i = 0; i < features; i++) moments.x[i] = (moments.x[i] as number) + (x[r * features + i] as number);
 			for (let i = 0; i < outputs; i++) {
@@ -164,6 +177,14 @@ export class MomentsReducer {
 		this.#filled = 0;
 		giveBack(x);
 		giveBack(y);
+		return moments;
+	}
+
+	/** The sums over all rows; no more rows can be added. */
+	async finish(): Promise<Moments> {
+		const moments = await this.flush();
+		giveBack(this.#x);
+		giveBack(this.#y);
 		return moments;
 	}
 }

@@ -1,6 +1,8 @@
+import { giveBack } from '../bytes/give-back.ts';
 import type { Model } from '../ir/model.ts';
 import type { TensorData } from '../ir/tensor-data.ts';
 import type { Compute } from '../pass/calibration.ts';
+import { releaseExample } from '../study/examples.ts';
 import { divergence, type OutputKind, outputKinds, outputVariances } from './divergence.ts';
 import type { Samples } from './samples.ts';
 
@@ -13,23 +15,31 @@ export interface Reference {
 
 /** The original's outputs on the held-out examples. */
 export async function referenceOutputs(model: Model, samples: Samples, compute: Compute, signal?: AbortSignal): Promise<Reference> {
-	const outputs = await outputsOf(model, samples, compute, signal);
+	const outputs: Record<string, TensorData>[] = [];
+	await eachOutputs(model, samples, compute, signal, (each) => void outputs.push(each));
 	const kinds = outputKinds(model, outputs[0] ?? {});
 	return { kinds, variances: outputVariances(kinds, outputs), outputs };
 }
 
-async function outputsOf(model: Model, { calibration, held }: Samples, compute: Compute, signal?: AbortSignal) {
+/** Shows the outputs of each held-out example in turn. */
+async function eachOutputs(
+	model: Model,
+	{ calibration, held }: Samples,
+	compute: Compute,
+	signal: AbortSignal | undefined,
+	visit: (outputs: Record<string, TensorData>, example: number) => void,
+): Promise<void> {
 	const session = await compute.load(model, { graphOptimization: 'all' });
-	const outputs: Record<string, TensorData>[] = [];
 	try {
-		for (const index of held) {
+		for (const [i, index] of held.entries()) {
 			signal?.throwIfAborted();
-			outputs.push(await session.run((await calibration.example(index, signal)).feeds));
+			const example = await calibration.example(index, signal);
+			visit(await session.run(example.feeds), i);
+			releaseExample(example);
 		}
 	} finally {
 		await session.release();
 	}
-	return outputs;
 }
 
 /** Mean divergence of a model's outputs from the reference on the held-out examples. */
@@ -40,9 +50,10 @@ export async function divergenceOf(
 	compute: Compute,
 	signal?: AbortSignal,
 ): Promise<number> {
-	const outputs = await outputsOf(model, samples, compute, signal);
 	let total = 0;
-	for (const [i, variant] of outputs.entries())
+	await eachOutputs(model, samples, compute, signal, (variant, i) => {
 		total += divergence(reference.kinds, reference.variances, reference.outputs[i] ?? {}, variant);
-	return total / Math.max(1, outputs.length);
+		for (const { data } of Object.values(variant)) giveBack(data);
+	});
+	return total / Math.max(1, samples.held.length);
 }

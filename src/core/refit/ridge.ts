@@ -32,7 +32,17 @@ function meansOf(moments: Moments, withBias: boolean): { x: Float64Array; y: Flo
 async function timesSymmetric(products: RowProducts, weights: Float64Array, matrix: Float32Array, n: number): Promise<Float32Array> {
 	const outputs = weights.length / n;
 	// [n, outputs]
-	return products.of(matrix, turned(weights, outputs, n), n);
+	const right = turned(weights, outputs, n);
+	const product = await products.of(matrix, right, n);
+	giveBack(right);
+	return product;
+}
+
+/** In single precision, divided by a number. */
+function scaledBy(data: Float64Array, by: number): Float32Array {
+	const out = new Float32Array(data.length);
+	for (let i = 0; i < out.length; i++) out[i] = (data[i] as number) / by;
+	return out;
 }
 
 function turned(data: ArrayLike<number>, rows: number, columns: number): Float32Array {
@@ -54,7 +64,7 @@ export class HeldRows {
 		this.#moments = moments;
 		this.#start = start;
 		this.#products = products;
-		this.#xx = Float32Array.from(moments.xx, (v) => v / Math.max(1, moments.rows));
+		this.#xx = scaledBy(moments.xx, Math.max(1, moments.rows));
 	}
 
 	/** Mean over rows of the squared error, summed over outputs. */
@@ -71,11 +81,17 @@ export class HeldRows {
 			}
 			error += b * b - (2 * b * (y[o] as number)) / rows;
 		}
+		giveBack(product);
 		return Math.max(0, error);
 	}
 
 	async before(): Promise<number> {
 		return this.error(this.#start);
+	}
+
+	/** Gives its memory back, not that of the moments. */
+	release(): void {
+		giveBack(this.#xx);
 	}
 }
 
@@ -114,8 +130,9 @@ export class RidgeTowards {
 		const { features: n, outputs, rows } = moments;
 		const covariance = withBias ? centred(moments) : moments.xx.slice();
 		const means = meansOf(moments, withBias);
-		const scaled = Float32Array.from(covariance, (v) => v / Math.max(1, rows));
+		const scaled = scaledBy(covariance, Math.max(1, rows));
 		const explained = await timesSymmetric(products, prior, scaled, n);
+		giveBack(scaled);
 		const residual = new Float64Array(n * outputs);
 		for (let i = 0; i < n; i++) {
 			for (let o = 0; o < outputs; o++) {
@@ -123,7 +140,14 @@ export class RidgeTowards {
 				residual[i * outputs + o] = cross - (explained[i * outputs + o] as number) * rows;
 			}
 		}
+		giveBack(explained);
 		return new RidgeTowards(moments, prior, withBias, covariance, residual, products);
+	}
+
+	/** Gives its memory back, not that of the moments and of the prior weights. */
+	release(): void {
+		giveBack(this.#covariance);
+		giveBack(this.#residual);
 	}
 
 	/** undefined: the system cannot be solved. */
@@ -134,9 +158,12 @@ export class RidgeTowards {
 			const { factor } = dampedCholesky(this.#covariance, n, strength * 0.5 + 1e-7);
 			const lower = new Float32Array(factor);
 			giveBack(factor);
-			await solveCholeskyBlocked(lower, n, change, outputs, (left, right, rows, inner) =>
-				this.#products.of(turned(left, rows, inner), right, inner),
-			);
+			await solveCholeskyBlocked(lower, n, change, outputs, async (left, right, rows, inner) => {
+				const turnedLeft = turned(left, rows, inner);
+				const product = await this.#products.of(turnedLeft, right, inner);
+				giveBack(turnedLeft);
+				return product;
+			});
 			giveBack(lower);
 		} catch (error) {
 			if (error instanceof NotPositiveDefinite || error instanceof RangeError) return undefined;
@@ -146,6 +173,7 @@ export class RidgeTowards {
 		for (let o = 0; o < outputs; o++) {
 			for (let i = 0; i < n; i++) weights[o * n + i] = (weights[o * n + i] as number) + (change[i * outputs + o] as number);
 		}
+		giveBack(change);
 		if (!weights.every(Number.isFinite)) return undefined;
 		return { weights, bias: this.#withBias ? biasFor(this.#moments, weights) : new Float64Array(outputs) };
 	}

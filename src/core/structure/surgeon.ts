@@ -116,6 +116,8 @@ class LayerState {
 	/** For each unit that is left its block of H^-1 and of W^T W, [m, m]. */
 	readonly #blocks: ({ readonly inverse: Float64Array; readonly energy: Float64Array } | undefined)[];
 	readonly #scale: number;
+	/** Room for sums over the features. */
+	readonly #sums: Float64Array;
 	#signal: number | undefined;
 
 	private constructor(layer: SurgeonLayer, inverse: Float32Array, products: Pick<RowProducts, 'of'>) {
@@ -123,6 +125,7 @@ class LayerState {
 		this.#products = products;
 		this.#inverse = inverse;
 		const n = layer.features;
+		this.#sums = new Float64Array(n);
 		this.#outputs = Math.min(layer.outputs, MOST_OUTPUTS);
 		this.#weights = mixed(layer.weights, layer.outputs, n, this.#outputs);
 		this.#start = this.#weights.slice();
@@ -183,7 +186,8 @@ class LayerState {
 	#removeFeature(f: number): void {
 		const n = this.#layer.features;
 		const row = this.#inverse.slice(f * n, (f + 1) * n);
-		subtractCombined(row, this.#rows, f);
+		const sums = this.#sums;
+		subtractCombined(row, this.#rows, f, sums);
 		const pivot = Math.max(row[f] as number, LEAST);
 		const by = 1 / Math.sqrt(pivot);
 		for (let j = 0; j < n; j++) row[j] = (row[j] as number) * by;
@@ -191,7 +195,7 @@ class LayerState {
 		for (const gone of this.#removed) row[gone] = 0;
 		// w is the feature's column of the weights, u what it gives to W^T w.
 		const weights = this.#weights;
-		const u = new Float64Array(n);
+		const u = sums.fill(0);
 		let energy = 0;
 		for (let at = 0; at < weights.length; at += n) {
 			const w = weights[at + f] as number;
@@ -224,9 +228,9 @@ class LayerState {
 		this.#removed.push(f);
 	}
 
-	/** Gives the memory of the inverse back. */
+	/** Gives its memory back, not that of the layer. */
 	release(): void {
-		giveBack(this.#inverse);
+		for (const data of [this.#inverse, this.#weights, this.#start]) giveBack(data);
 		for (const row of this.#rows) giveBack(row);
 	}
 
@@ -234,7 +238,10 @@ class LayerState {
 	async heldError(): Promise<number> {
 		this.#signal ??= await this.#power(this.#start);
 		if (this.#signal <= 0) return 0;
-		return (await this.#power(this.#weights.map((w, i) => w - (this.#start[i] as number)))) / this.#signal;
+		const change = this.#weights.map((w, i) => w - (this.#start[i] as number));
+		const error = await this.#power(change);
+		giveBack(change);
+		return error / this.#signal;
 	}
 
 	/** tr(W C W^T) over held-out rows. */
@@ -244,6 +251,8 @@ class LayerState {
 		const product = await this.#products.of(this.#layer.heldCovariance, turned, n);
 		let total = 0;
 		for (let i = 0; i < turned.length; i++) total += (turned[i] as number) * (product[i] as number);
+		giveBack(turned);
+		giveBack(product);
 		return Math.max(0, total);
 	}
 
@@ -269,6 +278,8 @@ class LayerState {
 		const stacked = new Float32Array(k * n);
 		for (const [i, row] of this.#rows.entries()) stacked.set(row, i * n);
 		const change = await this.#products.of(y, stacked, k);
+		giveBack(y);
+		giveBack(stacked);
 		const out = new Float32Array(weights.length);
 		const biasChange = new Float32Array(outputs);
 		for (let o = 0; o < outputs; o++) {
@@ -280,6 +291,7 @@ class LayerState {
 			for (let i = 0; i < n; i++) shift += ((weights[o * n + i] as number) - (out[o * n + i] as number)) * (means[i] as number);
 			biasChange[o] = shift;
 		}
+		giveBack(change);
 		return { weights: out, biasChange };
 	}
 }
@@ -287,10 +299,10 @@ class LayerState {
 /** Least pivot of an inverse covariance: below it is rounding. */
 const LEAST = 1e-30;
 
-/** row -= sum of rows times their entries at a feature, four at a time. */
-function subtractCombined(row: Float32Array, rows: readonly Float32Array[], feature: number): void {
+/** row -= sum of rows times their entries at a feature, four at a time; `sum` is room for that. */
+function subtractCombined(row: Float32Array, rows: readonly Float32Array[], feature: number, sum: Float64Array): void {
 	const n = row.length;
-	const sum = new Float64Array(n);
+	sum.fill(0);
 	let k = 0;
 	for (; k + 3 < rows.length; k += 4) {
 		const [p, q, r, s] = [rows[k], rows[k + 1], rows[k + 2], rows[k + 3]] as [Float32Array, Float32Array, Float32Array, Float32Array];

@@ -4,7 +4,7 @@ import type { Model } from '../../core/ir/model.ts';
 import type { Compute } from '../../core/pass/calibration.ts';
 import type { PassContext } from '../../core/pass/pass.ts';
 import { featureRows, rowCount } from '../../core/refit/layer.ts';
-import { type Moments, MomentsReducer, RowProducts } from '../../core/refit/moments.ts';
+import { type Moments, MomentsReducer, RowProducts, releaseMoments } from '../../core/refit/moments.ts';
 import { centred } from '../../core/refit/ridge.ts';
 import { openRows, type Phase, pickPositions, planPhases, rowsWanted } from '../../core/refit/rows.ts';
 import type { Samples } from '../../core/refit/samples.ts';
@@ -75,7 +75,7 @@ export async function learnGroups(
 ): Promise<Learned[][]> {
 	const { compute, signal } = context;
 	const learned = new Map<Group, Learned[]>();
-	const seen = new Map<Reader, { fit: Moments; held: Moments }>();
+	const seen = new Map<Reader, Seen>();
 	const visible = readers.filter((reader) => reader.layer);
 	const targets = visible.map((reader) => reader.input);
 	const byData = options.criterion === 'second-order' || options.criterion === 'activation';
@@ -90,7 +90,11 @@ export async function learnGroups(
 			waiting.delete(group);
 			learned.set(group, await rank(structure, group, own as Reader[], seen, options, context, products, shares, shareOf(group)));
 			for (const reader of own) {
-				if (reader && ![...waiting].some((other) => other.consumers.includes(reader.contraction))) seen.delete(reader);
+				if (!reader || [...waiting].some((other) => other.consumers.includes(reader.contraction))) continue;
+				const spent = seen.get(reader);
+				giveBack(spent?.covariance);
+				giveBack(spent?.heldCovariance);
+				seen.delete(reader);
 			}
 		}
 	};
@@ -101,7 +105,7 @@ export async function learnGroups(
 			const live = await profileTargets(model, targets, samples, compute);
 			for (const phase of planPhases(live, samples.all.length, LIVE_BYTES)) {
 				await lookAt(model, visible, phase, samples, context, shared, async (reader, fit, held) => {
-					seen.set(reader, { fit, held });
+					seen.set(reader, covariancesOf(fit, held));
 					await settle();
 					context.progress((0.4 * seen.size) / Math.max(1, readers.length), `looked at ${reader.node.label}`);
 				});
@@ -143,7 +147,7 @@ async function lookAt(
 			await (chosen[example]?.held ? held : fit).add(rows.data, new Float32Array(0), rows.count);
 			giveBack(rows.data);
 		});
-		await done(reader, await fit.flush(), await held.flush());
+		await done(reader, await fit.finish(), await held.finish());
 	}
 }
 
@@ -151,7 +155,7 @@ async function rank(
 	structure: Structure,
 	group: Group,
 	readers: readonly Reader[],
-	seen: ReadonlyMap<Reader, { fit: Moments; held: Moments }>,
+	seen: ReadonlyMap<Reader, Seen>,
 	options: PruneOptions,
 	context: PassContext,
 	products: RowProducts | undefined,
@@ -161,9 +165,9 @@ async function rank(
 	const count = group.units.length;
 	const layers: SurgeonLayer[] = [];
 	for (const reader of readers) {
-		const moments = seen.get(reader);
-		if (!reader.layer || !moments || moments.fit.rows < 2) continue;
-		layers.push(surgeonLayer(structure, group, reader, moments.fit, moments.held));
+		const inputs = seen.get(reader);
+		if (!reader.layer || !inputs || inputs.rows < 2) continue;
+		layers.push({ ...inputs, ...reader.layer, unitFeatures: unitFeatures(structure, group, reader) });
 	}
 	const byWeights = options.criterion === 'second-order' || options.criterion === 'activation' ? 'l2' : options.criterion;
 	let order: readonly number[] | undefined;
@@ -202,9 +206,13 @@ async function rank(
 	return rankings;
 }
 
-/** Lets go of the weights that trials needed. */
-export function forgetWeights(rankings: readonly (readonly Learned[])[]): void {
-	for (const learned of rankings.flat()) learned.curve = learned.curve.map(({ removed, error }) => ({ removed, error }));
+/** Lets go of the weights that trials needed, but for those of some groups. */
+export function forgetWeights(rankings: readonly (readonly Learned[])[], kept: readonly Learned[] = []): void {
+	for (const learned of rankings.flat()) {
+		if (kept.includes(learned)) continue;
+		for (const { layers = [] } of learned.curve) for (const { weights } of layers) giveBack(weights);
+		learned.curve = learned.curve.map(({ removed, error }) => ({ removed, error }));
+	}
 }
 
 /** Units that are gone while rankings compete. */
@@ -212,24 +220,23 @@ export function trialCount(count: number, most: number): number {
 	return Math.max(1, Math.min(most, Math.round(count / 4)));
 }
 
-/** The moments of a reader's inputs as the surgeon takes them. */
-export function surgeonLayer(structure: Structure, group: Group, reader: Reader, fit: Moments, held: Moments): SurgeonLayer {
-	const layer = reader.layer;
-	if (!layer) throw new Error(`${reader.node.label} is no matrix`);
+/** What of a reader's inputs the surgeon asks for. */
+type Seen = Pick<SurgeonLayer, 'covariance' | 'heldCovariance' | 'means' | 'rows'>;
+
+/** Covariances of a reader's inputs, in the memory of the moments, which are spent. */
+function covariancesOf(fit: Moments, held: Moments): Seen {
 	const judged = held.rows > 1 ? held : fit;
 	const over = <Numbers extends Float32Array | Float64Array>(matrix: Numbers, rows: number): Numbers => {
 		for (let i = 0; i < matrix.length; i++) matrix[i] = (matrix[i] as number) / Math.max(1, rows);
 		return matrix;
 	};
+	const heldCovariance = over(centred(judged, new Float32Array(judged.xx.length)), judged.rows);
+	releaseMoments(held);
 	return {
-		weights: layer.weights,
-		outputs: layer.outputs,
-		features: layer.features,
-		covariance: over(centred(fit), fit.rows),
-		heldCovariance: over(centred(judged, new Float32Array(judged.xx.length)), judged.rows),
+		covariance: over(centred(fit, fit.xx), fit.rows),
+		heldCovariance,
 		rows: fit.rows,
 		means: fit.x.map((sum) => sum / Math.max(1, fit.rows)),
-		unitFeatures: unitFeatures(structure, group, reader),
 	};
 }
 

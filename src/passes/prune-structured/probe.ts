@@ -1,3 +1,4 @@
+import { giveBack } from '../../core/bytes/give-back.ts';
 import { extractModel } from '../../core/calibrate/extract.ts';
 import { StagedRun } from '../../core/calibrate/stages.ts';
 import type { Node, Value } from '../../core/ir/graph.ts';
@@ -40,6 +41,7 @@ export async function probeGroups(
 				calibration: samples.calibration,
 				indices: samples.held,
 				graphOptimization: 'extended',
+				passing: true,
 				signal,
 			})
 		: undefined;
@@ -104,10 +106,10 @@ function applyTrial(readers: readonly Reader[], point: ErrorPoint, copyOf: (node
 	let at = 0;
 	for (const reader of readers) {
 		const node = copyOf(reader.node);
-		if (!reader.layer || !node) continue;
+		if (!reader.layer) continue;
 		const trial = point.layers?.[at];
 		at += 1;
-		if (!trial) continue;
+		if (!trial || !node) continue;
 		const bias = reader.layer.bias.map((b, o) => b + (trial.biasChange[o] as number));
 		writeLayer(node, reader.layer, trial.weights, bias, reader.kernel);
 	}
@@ -126,8 +128,8 @@ async function behind(
 ): Promise<number[]> {
 	const all = [...model.graph.nodes()];
 	const starts = new Set(readers.map((reader) => reader.node));
-	// All that stands behind, whether it depends on the readers or not: what it reads is then just what is live there.
-	const after = new Set(all.slice(all.findIndex((node) => starts.has(node))));
+	// All that stands behind and the outputs need, whether it depends on the readers or not: what it reads is then just what is live there.
+	const after = new Set(all.slice(all.findIndex((node) => starts.has(node))).filter((node) => staged.needs(node)));
 	const made = new Set<Value>();
 	const inputs = new Set<Value>();
 	for (const node of after) {
@@ -147,12 +149,8 @@ async function behind(
 	}
 	const order = new Map(all.map((node, i) => [node, i]));
 	const sorted = [...inputs].sort((a, b) => (order.get(a.producer as Node) ?? -1) - (order.get(b.producer as Node) ?? -1));
-	const fed = new Map<Value, TensorData[]>();
-	for (const value of sorted) {
-		const tensors: TensorData[] = [];
-		await staged.advance(value, (data) => void tensors.push(data));
-		fed.set(value, tensors);
-	}
+	for (const value of sorted) await staged.advance(value, () => undefined);
+	const fed = new Map(sorted.map((value) => [value, staged.tensors(value)]));
 	const nodes = all.filter((node) => after.has(node) || before.has(node));
 	const outputs = model.graph.outputs.filter((value) => made.has(value));
 	const lost: number[] = [];
@@ -174,6 +172,7 @@ async function behind(
 				const variant: Record<string, TensorData> = { ...reference.outputs[example] };
 				for (const value of outputs) variant[value.name] = results[extracted.outputs.get(value) ?? ''] as TensorData;
 				total += divergence(reference.kinds, reference.variances, reference.outputs[example] ?? {}, variant);
+				for (const { data } of Object.values(results)) giveBack(data);
 			}
 		} finally {
 			await session.release();

@@ -6,7 +6,7 @@ import type { PassContext } from '../../core/pass/pass.ts';
 import { DepthwiseMoments, depthwiseMap, readDepthwise, writeDepthwise } from '../../core/refit/depthwise.ts';
 import { bestFit, STRENGTHS, varianceOf } from '../../core/refit/fit.ts';
 import { featureRows, type LayerMatrix, layerOutput, outputRows, readLayer, writeLayer } from '../../core/refit/layer.ts';
-import { MomentsReducer, RowProducts } from '../../core/refit/moments.ts';
+import { MomentsReducer, RowProducts, releaseMoments } from '../../core/refit/moments.ts';
 import type { Affine } from '../../core/refit/ridge.ts';
 import { openRows, type Phase, pickPositions, planPhases, type RowSource, rowsWanted } from '../../core/refit/rows.ts';
 import type { Samples } from '../../core/refit/samples.ts';
@@ -149,7 +149,9 @@ async function layerRows(
 		const count = node.op === 'Conv' ? (dims[0] ?? 0) * product(dims.slice(2)) : product(dims.slice(0, -1));
 		const positions = pickPositions(count, each, seed + example);
 		const rows = outputRows(node, data, dims, positions);
-		wanted.set(example, { data: selectColumns(rows.data, rows.count, outputs), positions });
+		const chosen = selectColumns(rows.data, rows.count, outputs);
+		if (chosen !== rows.data) giveBack(rows.data);
+		wanted.set(example, { data: chosen, positions });
 	});
 	if (residual) {
 		await givenFrom.advance(residual.other, (data, dims, example) => {
@@ -159,6 +161,7 @@ async function layerRows(
 			// Another shape is broadcast there: then the example is left out.
 			if (other.length !== entry.data.length) wanted.delete(example);
 			else for (let k = 0; k < other.length; k++) entry.data[k] = (entry.data[k] as number) - (other[k] as number);
+			giveBack(other);
 		});
 	}
 	await givenFrom.advance(input, async (data, dims, example) => {
@@ -168,6 +171,7 @@ async function layerRows(
 		const rows = featureRows(node, data, dims, kernel, entry.positions);
 		await visit(rows.data, entry.data, rows.count, example);
 		giveBack(rows.data);
+		giveBack(entry.data);
 	});
 }
 
@@ -185,12 +189,21 @@ async function fitDense(
 	const fit = new MomentsReducer(layer.features, layer.outputs, products);
 	const held = new MomentsReducer(layer.features, layer.outputs, products);
 	await rows(layer.features, (x, y, count, isHeld) => (isHeld ? held : fit).add(x, y, count));
-	const [learned, judged] = [await fit.flush(), await held.flush()];
-	if (learned.rows < 8 || judged.rows < 2) return undefined;
+	const [learned, judged] = [await fit.finish(), await held.finish()];
+	const release = (): void => {
+		for (const moments of [learned, judged]) releaseMoments(moments);
+		giveBack(layer.weights);
+	};
+	if (learned.rows < 8 || judged.rows < 2) {
+		release();
+		return undefined;
+	}
 	const start: Affine = { weights: Float64Array.from(layer.weights), bias: Float64Array.from(layer.bias) };
 	const found = await bestFit(learned, judged, start, layer.hasBias, products);
 	const variance = varianceOf(judged);
 	if (found.affine) writeLayer(node, layer, Float32Array.from(found.affine.weights), Float32Array.from(found.affine.bias), kernel);
+	for (const data of [start.weights, found.affine?.weights]) giveBack(data);
+	release();
 	return { node, before: found.before / variance, after: found.after / variance, ...(found.affine && { strength: found.strength }) };
 }
 

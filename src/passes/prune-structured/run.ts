@@ -75,6 +75,7 @@ export async function run(model: Model, options: PruneOptions, context: PassCont
 			reason: `ranked with ${much ? 'much' : 'little'} damping: outputs of held-out examples diverge by ${lost.map((each) => each.toPrecision(3)).join(' with little and ')} with much, a quarter of every group gone`,
 		});
 	}
+	forgetWeights(rankings, learned);
 	if (solving && options.allocation === 'sensitivity') await probeGroups(model, learned, readers, reference, samples, full);
 	forgetWeights(rankings);
 	const countsFor = (wanted: Budget | undefined): number[] =>

@@ -6,7 +6,7 @@ import { divideSamples } from '../../core/refit/samples.ts';
 import { groupIds } from '../../core/structure/group-ids.ts';
 import { findStructure } from '../../core/structure/groups.ts';
 import { costCurves } from './budget.ts';
-import { learnGroups } from './learn.ts';
+import { forgetWeights, learnGroups } from './learn.ts';
 import type { PruneOptions } from './options.ts';
 import { bestRanking, probeGroups } from './probe.ts';
 import { readersOf } from './readers.ts';
@@ -55,7 +55,9 @@ export async function structureSensitivity(
 	const rankings = await learnGroups(model, structure, groups, readers, samples, options, context);
 	const reference = await referenceOutputs(model, samples, compute, signal);
 	const { ranking } = await bestRanking(model, rankings, readers, reference, samples, context);
+	forgetWeights(rankings, ranking);
 	await probeGroups(model, ranking, readers, reference, samples, context);
+	forgetWeights([ranking]);
 	const ids = groupIds(groups);
 	const costs = costCurves(ranking, options);
 	const drawn = (i: number, levels: readonly number[]): EffectPoint[] =>
