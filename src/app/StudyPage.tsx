@@ -87,7 +87,12 @@ export function StudyPage({ study, onBuild, onPick }: StudyPageProps) {
 	const snippets = useCallback(
 		(id: VariantId) => {
 			const variant = study.variants.find((entry) => entry.id === id);
-			const learnt = variant?.learntFrom && { name: study.dataset?.name ?? 'examples', synthetic: variant.learntFrom.synthetic };
+			const from = variant?.learntFrom;
+			const learnt = from && {
+				name: study.dataset?.name ?? 'examples',
+				synthetic: from.synthetic,
+				...(from.chosen && { chosen: { choice: from.chosen.choice, n: from.n } }),
+			};
 			return variant ? reproduce(study.model.name, variant.recipe, presets, learnt) : [];
 		},
 		[study],

@@ -11,6 +11,7 @@ import {
 	type ChosenCalibration,
 	calibrationChoices,
 	chooseCalibration,
+	chooseLearning,
 	learnAndJudge,
 } from '../data/calibration.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -68,10 +69,13 @@ ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on
 		['-o, --output OUT', 'the .onnx file to write; weights over 2 GB go to weights.data beside it'],
 		['--data FILE', 'inputs to measure on: .npz, .npy, IDX, pictures, a zip or folder of them; may be repeated'],
 		['--calibration FILE', 'inputs to learn from (ranges, rounding, refit): as --data; without it, a quarter of --data, at most 100'],
-		['--calibration-limit N', `at most this many of them; default ${calibrationExamples}`],
+		[
+			'--calibration-limit N',
+			`at most this many of them; default ${calibrationExamples}; with --data alone how many are kept to learn from`,
+		],
 		[
 			'--calibration-choice HOW',
-			`which of them: ${calibrationChoices.join(', ')}; the last two by the features that the model makes of them. default spread`,
+			`which of them: ${calibrationChoices.join(', ')}; the last two by the features that the model makes of them. default spread; with --data alone out of the quarter that is kept to learn from`,
 		],
 		['--leave-out FILE', 'examples of --data and --calibration that are not used: content hashes of "pare data --health --json"'],
 		['--limit-drop POINTS', 'most accuracy that may be lost, in points, for recipes that search'],
@@ -164,11 +168,17 @@ export async function compressFile(context: CommandContext, file: ModelFile, ask
 			({ calibration } = chosen);
 			choice = chosen;
 		} else if (inputs) {
-			if (args.text('calibration-choice') !== undefined) {
-				throw new UsageError('--calibration-choice chooses out of --calibration.', 'Give the inputs to learn from with --calibration.');
-			}
 			const limit = args.count('calibration-limit', 1);
-			({ calibration } = await learnAndJudge(inputs, { ...(limit !== undefined && { calibration: limit }), signal }));
+			const asked = args.text('calibration-choice');
+			if (asked === undefined)
+				({ calibration } = await learnAndJudge(inputs, { ...(limit !== undefined && { calibration: limit }), signal }));
+			else {
+				// As in the page: the usual share is kept, and of that some are chosen, so that the same others are left to judge on.
+				const { learnt } = await learnAndJudge(inputs, { signal });
+				const learnFrom = { choice: choiceFrom(asked), n: limit ?? learnt.length };
+				choice = await chooseLearning(inputs, learnt, learnFrom, featuresOf(file.model, engine, context), signal);
+				({ calibration } = choice);
+			}
 		}
 	}
 	// Measuring leaves its traces in the graph: the recipe runs on the model as it lies in the file.
@@ -295,7 +305,11 @@ function documentOf({ file, out, recipe, resolved, calibration, choice, leftOut,
 				n: calibration.n,
 				hash: calibration.hash,
 				synthetic: calibration.synthetic,
-				...(choice && { indices: choice.indices, ...(choice.coverage && { coverage: choice.coverage }) }),
+				...(choice && {
+					indices: choice.indices,
+					...(choice.coverage && { coverage: choice.coverage }),
+					...(choice.random && { random: choice.random }),
+				}),
 			},
 		}),
 		...(leftOut.length > 0 && { leftOut }),
@@ -318,7 +332,9 @@ function textOf({ file, out, resolved, calibration, choice, leftOut, report, wri
 	if (steps.length > 0)
 		lines.push(`Found: ${steps.map(({ pass }) => pass).join(', ')}; the recipe is in the JSON, or in a file with --write-recipe.`);
 	if (calibration) {
-		const far = choice?.coverage && `; no other is farther than ${choice.coverage.most.toFixed(2)} from them in the model's own features`;
+		const beside = choice?.random ? ` (${choice.random.most.toFixed(2)} with as many at random)` : '';
+		const far =
+			choice?.coverage && `; no other is farther than ${choice.coverage.most.toFixed(2)} from them in the model's own features${beside}`;
 		lines.push(`Learnt from ${calibration.n} sample inputs${far ?? ''}.`);
 	}
 	lines.push(...leftOut.map((text) => `${text}.`));

@@ -1,4 +1,5 @@
 import type { Recipe, RecipeStep } from '../pass/recipe.ts';
+import type { LearnFrom } from './learning.ts';
 
 /** How to make a file like this one elsewhere. `text` is to be copied; `note` says where it is not the same. */
 export interface Snippet {
@@ -18,6 +19,8 @@ export interface LearntExamples {
 	/** Of the set, as dropped. */
 	readonly name: string;
 	readonly synthetic: boolean;
+	/** Where not all that were kept to learn from were learnt from. */
+	readonly chosen?: LearnFrom;
 }
 
 /**
@@ -46,7 +49,9 @@ function commandLine(
 		other.seed === recipe.seed && JSON.stringify(other.steps.filter((step) => !step.off)) === JSON.stringify(steps);
 	const preset = presets.find((entry) => same(entry.recipe));
 	const model = shellQuoted(modelName);
-	const data = learnt ? ` --data ${shellQuoted(learnt.synthetic ? 'examples.zip' : learnt.name)}` : '';
+	const choice =
+		learnt?.chosen && !learnt.synthetic ? ` --calibration-choice ${learnt.chosen.choice} --calibration-limit ${learnt.chosen.n}` : '';
+	const data = learnt ? ` --data ${shellQuoted(learnt.synthetic ? 'examples.zip' : learnt.name)}${choice}` : '';
 	const note = !learnt
 		? 'Gives the same bytes as here.'
 		: learnt.synthetic
