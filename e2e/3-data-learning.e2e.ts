@@ -83,6 +83,7 @@ spec(
 		await studio.table().waitFor({ timeout: minute });
 		await data(page).getByText('3, to cover the others (k-center)').waitFor({ timeout: minute });
 		await data(page).getByRole('button', { name: 'Examples to learn from…' }).click();
+		await list.getByRole('listitem').nth(2).waitFor();
 		check((await list.getByRole('listitem').count()) === 3, 'what was chosen was lost by a reload');
 		await dialog.getByRole('button', { name: 'Learn from all that are kept' }).click();
 		await until('all to be learnt from', async () => (await data(page).getByText('k-center').count()) === 0 || undefined, minute);

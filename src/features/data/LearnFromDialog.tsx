@@ -47,7 +47,7 @@ export default function LearnFromDialog({ dataset, onClose }: LearnFromDialogPro
 				}}
 			>
 				<div className="data-fields">
-					<label className="data-field wide">
+					<label className="data-field wide short-label">
 						<span>Chosen</span>
 						<select
 							value={choice}
@@ -68,7 +68,7 @@ export default function LearnFromDialog({ dataset, onClose }: LearnFromDialogPro
 							))}
 						</select>
 					</label>
-					<label className="data-field wide">
+					<label className="data-field wide short-label">
 						<span>Learn from</span>
 						<input
 							type="number"
@@ -108,7 +108,7 @@ export default function LearnFromDialog({ dataset, onClose }: LearnFromDialogPro
 						</button>
 					)}
 				</div>
-				<p className="muted" aria-live="polite">
+				<p className="muted learn-progress" aria-live="polite">
 					{busy ? `${progress.stage ?? 'Waiting until what is being measured is done'}${percent(progress.fraction)}` : ''}
 				</p>
 			</form>
@@ -132,8 +132,8 @@ function Chosen({ chosen, kept }: { readonly chosen: ChosenExamples; readonly ke
 			{coverage && random ? (
 				<table className="coverage">
 					<caption className="muted">
-						Distance of the {kept.toLocaleString()} that are kept to the nearest chosen one, in the features of the original; 1 is the usual
-						distance to their mean. Less is better.
+						Distance of the {kept.toLocaleString()} that are kept to the nearest chosen one, in the features of the original; 1 is their
+						root mean square distance to their mean. Less is better.
 					</caption>
 					<thead>
 						<tr>
