@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CalibrationSet } from '../pass/calibration.ts';
-import { releaseExample } from '../study/examples.ts';
+import { type Example, releaseExample } from '../study/examples.ts';
 import { remembered, varied } from './augment.ts';
 
 const side = 20;
@@ -34,6 +34,43 @@ describe('remembered examples', () => {
 		for (const index of [0, 0, 1]) releaseExample(await kept.example(index));
 		// The second did not fit.
 		expect(released).toBe(1);
+	});
+});
+
+describe('remembered pictures', () => {
+	const large = 48;
+	const set = (make: (i: number) => number): CalibrationSet => {
+		let asked = 0;
+		return {
+			...squares,
+			example: async (index) => {
+				asked += 1;
+				const data = Float32Array.from({ length: 3 * large * large }, (_, i) => (index === 0 ? make(i) : make(i) + index));
+				return { name: `${asked}`, feeds: { x: { dtype: 'float32', dims: [1, 3, large, large], data } } };
+			},
+		};
+	};
+
+	it('are read once and come back bit for bit in memory of their own', async () => {
+		// Eight bits, scaled by channel; both zeros.
+		const levels = set((i) => ((((i * 37) % 256) - 128) / 255 - 0.4) / (0.2 + Math.floor(i / large ** 2) / 10));
+		for (const source of [levels, set((i) => (i % 2 === 0 ? 0 : -0))]) {
+			const kept = remembered(source);
+			const first = await kept.example(0);
+			const bits = ({ feeds }: Example): Uint32Array => new Uint32Array(Float32Array.from(feeds.x?.data as Float32Array).buffer);
+			const before = bits(first);
+			const [second, third] = [await kept.example(0), await kept.example(0)];
+			expect(second.name).toBe(first.name);
+			releaseExample(second);
+			expect(bits(third)).toEqual(before);
+			expect(third.feeds.x?.dims).toEqual([1, 3, large, large]);
+		}
+	});
+
+	it('are kept as they are where a channel has more than 256 numbers', async () => {
+		const kept = remembered(set((i) => i / 7));
+		const first = await kept.example(1);
+		expect((await kept.example(1)).feeds.x?.data).toBe(first.feeds.x?.data);
 	});
 });
 

@@ -1,8 +1,10 @@
 import { giveBack } from '../bytes/give-back.ts';
+import { feedBytes } from '../calibrate/join.ts';
 import type { Feeds, TensorData } from '../ir/tensor-data.ts';
 import { type SeededRandom, seededRandom } from '../numeric/random.ts';
 import type { CalibrationSet } from '../pass/calibration.ts';
 import { type Example, releaseExample } from '../study/examples.ts';
+import { type PackedTensor, packPicture } from './packed.ts';
 
 /** Where the pixels of a picture lie in an input tensor. */
 interface Picture {
@@ -266,24 +268,58 @@ function paint(out: Float32Array, { channels, height, width, first }: Picture, p
 	}
 }
 
-/** Keeps examples that were asked for up to so many bytes, so that several runs read them once. */
+/**
+ * Keeps examples that were asked for up to so many bytes, so that several runs read them once. Pictures are kept packed: whoever asks for one
+ * has it alone.
+ */
 export function remembered(calibration: CalibrationSet, mostBytes = 64_000_000): CalibrationSet {
-	const kept = new Map<number, Awaited<ReturnType<CalibrationSet['example']>>>();
+	const kept = new Map<number, () => Example>();
 	let bytes = 0;
 	return {
 		...calibration,
 		example: async (index, signal) => {
 			const known = kept.get(index);
-			if (known) return known;
+			if (known) return known();
 			const found = await calibration.example(index, signal);
-			let size = 0;
-			for (const { data } of Object.values(found.feeds)) if (ArrayBuffer.isView(data)) size += data.byteLength;
+			// Asked for twice at the same time.
+			if (kept.has(index)) return found;
+			const packed = packedExample(found);
+			const size = packed?.byteLength ?? feedBytes(found.feeds);
 			if (bytes + size > mostBytes) return found;
+			bytes += size;
+			if (packed) {
+				kept.set(index, packed.unpack);
+				return found;
+			}
 			// Whoever asks now has not the only hold on it.
 			const { release: _, ...example } = found;
-			kept.set(index, example);
-			bytes += size;
+			kept.set(index, () => example);
 			return example;
+		},
+	};
+}
+
+/** An example whose inputs can all be packed. */
+function packedExample({ feeds, release: _, ...rest }: Example): { readonly byteLength: number; unpack(): Example } | undefined {
+	let byteLength = 0;
+	const packed: [string, PackedTensor][] = [];
+	for (const [name, tensor] of Object.entries(feeds)) {
+		const found = packPicture(tensor);
+		if (!found) return undefined;
+		packed.push([name, found]);
+		byteLength += found.byteLength;
+	}
+	return {
+		byteLength,
+		unpack: () => {
+			const unpacked = Object.fromEntries(packed.map(([name, tensor]) => [name, tensor.unpack()]));
+			return {
+				...rest,
+				feeds: unpacked,
+				release: () => {
+					for (const { data } of Object.values(unpacked)) giveBack(data);
+				},
+			};
 		},
 	};
 }
