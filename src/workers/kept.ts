@@ -49,14 +49,25 @@ interface SharedReading {
 	createSyncAccessHandle(options: { mode: 'read-only' }): Promise<FileSystemSyncAccessHandle>;
 }
 
+const PIECE_BYTES = 1 << 20;
+
+/**
+ * The bytes pass through one piece of memory: what a handle has read into is held by the browser until a collector comes by, even where it was
+ * given back (see giveBack). So what comes out is this program's own.
+ */
 function handleSource(handle: FileSystemSyncAccessHandle, size: number): ByteSource {
+	const piece = new Uint8Array(Math.min(PIECE_BYTES, size));
 	return {
 		size,
 		read: async (at, length, scratch) => {
 			if (!(at >= 0 && length >= 0 && at + length <= size)) throw new RangeError(`bytes ${at}..${at + length} lie outside 0..${size}`);
 			const bytes = scratch && scratch.byteLength >= length ? scratch.subarray(0, length) : new Uint8Array(length);
-			const got = handle.read(bytes, { at });
-			if (got !== length) throw new RangeError(`asked for ${length} bytes at ${at}, got ${got}`);
+			for (let done = 0; done < length; done += piece.byteLength) {
+				const part = piece.subarray(0, Math.min(piece.byteLength, length - done));
+				const got = handle.read(part, { at: at + done });
+				if (got !== part.byteLength) throw new RangeError(`asked for ${part.byteLength} bytes at ${at + done}, got ${got}`);
+				bytes.set(part, done);
+			}
 			return bytes;
 		},
 	};
