@@ -211,7 +211,7 @@ function ChartTable({ study, xAxes, yAxis, selected, onSelect }: ChartTableProps
 							{yAxis.shortLabel}
 						</th>
 						<th scope="col" className="numeric">
-							95 % interval
+							{study.evaluations.some(({ stopped }) => stopped) ? 'interval' : '95 % interval'}
 						</th>
 						<th scope="col">front</th>
 					</tr>

@@ -17,6 +17,21 @@ function axesOf(kind: TaskKind, metrics: readonly TaskMetric[], ofOriginal: read
 }
 
 describe('qualityAxes', () => {
+	it('says of how many examples figures are where judging stopped early', () => {
+		const stopped = { after: 57, of: 450, alpha: 0.01, why: '' };
+		const metrics = [measured('top1', 0.8)];
+		const [top1] = qualityAxes(
+			testStudy({
+				variants: [testVariant('original', 4), testVariant('v', 2)],
+				evaluations: [
+					testEvaluation('original', null, { metrics }),
+					testEvaluation('v', 30, { metrics: metrics.map((metric) => ({ ...metric, n: 57 })), stopped }),
+				],
+			}),
+		);
+		expect(top1?.label).toBe('top-1, % (95 to 99 % intervals, n = 57 to 400)');
+	});
+
 	it('names the main metric of each task, and which way is better', () => {
 		const [mae, r2] = axesOf('regression', [measured('mae', 0.3), measured('rmse', 0.4), measured('r2', 0.8)]).filter(
 			({ key }) => key === 'mae' || key === 'r2',

@@ -106,6 +106,22 @@ export function costAxes(study: Study): Axis[] {
 /** Metrics beside the main one that a chart can show. SQNR and cosine of the outputs have axes of their own. */
 const onAxes: ReadonlySet<MetricName> = new Set(['top5', 'f1', 'auc', 'ap', 'rmse', 'r2', 'cer', 'steps']);
 
+/** How sure intervals are and of how many examples they are: judging may have stopped early, each time elsewhere. */
+function sampleWords(samples: readonly { readonly n: number; readonly alpha: number }[]): string {
+	const range = (values: readonly number[], text: (value: number) => string): string => {
+		const [least, most] = [text(Math.min(...values)), text(Math.max(...values))];
+		return least === most ? least : `${least} to ${most}`;
+	};
+	const sure = range(
+		samples.map(({ alpha }) => 100 * (1 - alpha)),
+		(value) => number(value, Math.abs(value - Math.round(value)) < 0.05 ? 0 : 1),
+	);
+	return `${sure} % interval${sure.includes(' ') ? 's' : ''}, n = ${range(
+		samples.map(({ n }) => n),
+		(value) => value.toLocaleString(),
+	)}`;
+}
+
 /** What a variant is worth: task metrics where labels are there, and fidelity to the original. The first is the default. */
 export function qualityAxes(study: Study): Axis[] {
 	const evaluations = new Map(
@@ -116,16 +132,18 @@ export function qualityAxes(study: Study): Axis[] {
 	const on = synthetic ? ', synthetic inputs' : '';
 	const axes: Axis[] = [];
 	const main = mainMetricOf(study);
-	const measured = new Map(all.flatMap(({ metrics, task }) => metrics.map(({ metric, n }) => [metric, { n, task }])));
+	const measured = new Map(all.flatMap(({ metrics, task }) => metrics.map(({ metric }) => [metric, task])));
 	const others = synthetic ? [] : [...measured.keys()].filter((metric) => metric !== main?.metric && onAxes.has(metric));
 	for (const metric of main && !synthetic ? [main.metric, ...others] : others) {
-		const { n, task } = measured.get(metric) ?? { n: 0, task: undefined };
+		const samples = all.flatMap(({ metrics, stopped }) =>
+			metrics.filter((entry) => entry.metric === metric).map(({ n }) => ({ n, alpha: stopped?.alpha ?? 0.05 })),
+		);
 		const { better, unit, perfect } = metricFacts[metric];
-		const name = metricTitle(metric, task?.kind);
+		const name = metricTitle(metric, measured.get(metric)?.kind);
 		const of = unit === 'share' ? ', %' : unit === 'dB' ? ', dB' : '';
 		axes.push({
 			key: metric,
-			label: `${name}${of} (95 % interval, n = ${n.toLocaleString()})`,
+			label: `${name}${of} (${sampleWords(samples)})`,
 			shortLabel: name,
 			better,
 			log: false,
@@ -137,11 +155,11 @@ export function qualityAxes(study: Study): Axis[] {
 			},
 		});
 	}
-	const agreeing = all.flatMap((evaluation) => evaluation.outputs).find((output) => output.agreement);
-	if (agreeing?.agreement) {
+	const agreeing = all.flatMap(({ outputs }) => outputs.flatMap(({ agreement }) => (agreement ? [{ n: agreement.n, alpha: 0.05 }] : [])));
+	if (agreeing.length > 0) {
 		axes.push({
 			key: 'agreement',
-			label: `same answer as the original, % (95 % interval, n = ${agreeing.agreement.n.toLocaleString()}${on})`,
+			label: `same answer as the original, % (${sampleWords(agreeing)}${on})`,
 			shortLabel: 'agreement',
 			better: 'high',
 			log: false,

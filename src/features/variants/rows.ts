@@ -110,7 +110,11 @@ function qualityCell(figures: ReturnType<typeof figuresOf>, { metric }: QualityC
 	const { perfect } = metricFacts[metric];
 	if (figures.id === 'original' && perfect !== undefined) return [perfect, '–'];
 	const found = figures.main?.metric === metric ? figures.main : undefined;
-	return found ? [found.value, metricText(metric, found.value)] : [undefined, '–'];
+	if (!found) return [undefined, '–'];
+	// Beside figures of all examples those of some must be told from them.
+	const { stopped } = figures.evaluation ?? {};
+	const of = stopped && stopped.after < stopped.of ? ` (n = ${found.n.toLocaleString()})` : '';
+	return [found.value, `${metricText(metric, found.value)}${of}`];
 }
 
 export function sortRows(rows: readonly Row[], key: SortKey, descending: boolean): Row[] {
