@@ -118,6 +118,14 @@ export class StagedRun {
 		return this.#live.get(value) ?? [];
 	}
 
+	/** Lets go of all values; no stage can run any more. */
+	end(): void {
+		for (const [value, tensors] of this.#live) {
+			if (this.#emptied(value)) for (const { data } of tensors) giveBack(data);
+		}
+		this.#live.clear();
+	}
+
 	/** Whether a target needs what a node computes. */
 	needs(node: Node): boolean {
 		return this.#needed.has(node);

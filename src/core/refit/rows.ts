@@ -11,6 +11,8 @@ export type RowVisitor = (data: Float32Array, dims: readonly number[], example: 
 /** Gives the numbers of one value after another, in graph order, for all examples. */
 export interface RowSource {
 	advance(value: Value, visit: RowVisitor): Promise<void>;
+	/** Lets go of all that is kept, after the last value. */
+	end(): void;
 	/** Bytes kept between values. */
 	readonly liveBytes: number;
 }
@@ -23,6 +25,7 @@ export async function openRows(model: Model, targets: readonly Value[], options:
 	if (targets.some((value) => value.graph !== model.graph)) {
 		return {
 			liveBytes: 0,
+			end: () => undefined,
 			async advance(value, visit) {
 				const { compute, calibration, indices, signal } = options;
 				await observe(model, [value], ({ data, dims, example }) => visit(data, dims, example), {
@@ -41,6 +44,7 @@ export async function openRows(model: Model, targets: readonly Value[], options:
 		get liveBytes() {
 			return staged.liveBytes;
 		},
+		end: () => staged.end(),
 		async advance(value, visit) {
 			await staged.advance(value, async ({ data, dtype, dims }, example) => {
 				if (data instanceof Float32Array) await visit(data, dims, example);

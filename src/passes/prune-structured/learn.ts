@@ -149,6 +149,7 @@ async function lookAt(
 		});
 		await done(reader, await fit.finish(), await held.finish());
 	}
+	source.end();
 }
 
 async function rank(

@@ -62,6 +62,7 @@ export async function probeGroups(
 			entry.probes.push({ removed: point.removed, divergence: await divergenceOf(copy.model, reference, samples, compute, signal) });
 		}
 	}
+	staged?.end();
 }
 
 /** Losses that differ by less than this factor are about the same. */

@@ -1,4 +1,5 @@
 import { giveBack } from '../../core/bytes/give-back.ts';
+import type { StagedOptions } from '../../core/calibrate/stages.ts';
 import type { Node, Value } from '../../core/ir/graph.ts';
 import type { Model } from '../../core/ir/model.ts';
 import type { Compute } from '../../core/pass/calibration.ts';
@@ -108,11 +109,7 @@ async function refitPhase(
 		...PIECES,
 		signal,
 	};
-	const wantedFrom = await openRows(
-		original,
-		part.map((aim) => aim.target),
-		staged,
-	);
+	const wantedRows = await wantedRowsOf(original, part, phase, chosen.length, staged);
 	const givenFrom = await openRows(
 		pruned,
 		part.flatMap(({ input, residual }) => (residual ? [input, residual.other, residual.sum] : [input])),
@@ -123,36 +120,85 @@ async function refitPhase(
 		const { refit } = aim;
 		context.progress(0.7 + (0.28 * (phase.from + i)) / aims.length, `fitting ${refit.node.label}`);
 		const rows = async (features: number, visit: RowVisitor): Promise<void> =>
-			layerRows(
-				aim,
-				Math.ceil(rowsWanted(features) / chosen.length),
-				(phase.from + i) * 7919,
-				{ wantedFrom, givenFrom },
-				(x, y, count, example) => visit(x, y, count, chosen[example]?.held ?? false),
+			layerRows(aim, await wantedRows(i, features), givenFrom, (x, y, count, example) =>
+				visit(x, y, count, chosen[example]?.held ?? false),
 			);
 		const result = refit.depthwise ? await fitDepthwise(refit, rows, signal) : await fitDense(refit, rows, products, signal);
 		if (result) results.push(result);
 	}
+	givenFrom.end();
+}
+
+/** Rows of a layer's target in one example. */
+interface WantedRows {
+	readonly data: Float32Array;
+	readonly positions: readonly number[];
+}
+
+/** Rows of targets that may be held for all layers of a phase: early layers have large values and few channels. */
+const WANTED_BYTES = 24_000_000;
+
+/**
+ * Gives the rows that the layers of a phase should give, by example; asked for layer after layer, with the features of each. Where they are
+ * small for all layers together, the original runs first and is done, so that its values are not held beside those of the pruned model.
+ */
+async function wantedRowsOf(
+	original: Model,
+	part: readonly Aim[],
+	phase: Phase,
+	examples: number,
+	options: StagedOptions,
+): Promise<(i: number, features: number) => Promise<Map<number, WantedRows>>> {
+	const source = await openRows(
+		original,
+		part.map((aim) => aim.target),
+		options,
+	);
+	const read = async (i: number, features: number): Promise<Map<number, WantedRows>> => {
+		const { refit, target } = part[i] as Aim;
+		const { node, outputs } = refit;
+		const each = Math.ceil(rowsWanted(features) / examples);
+		const wanted = new Map<number, WantedRows>();
+		await source.advance(target, (data, dims, example) => {
+			const count = node.op === 'Conv' ? (dims[0] ?? 0) * product(dims.slice(2)) : product(dims.slice(0, -1));
+			const positions = pickPositions(count, each, (phase.from + i) * 7919 + example);
+			const rows = outputRows(node, data, dims, positions);
+			const chosen = selectColumns(rows.data, rows.count, outputs);
+			if (chosen !== rows.data) giveBack(rows.data);
+			wanted.set(example, { data: chosen, positions });
+		});
+		return wanted;
+	};
+	const sizes: { readonly features: number; readonly outputs: number }[] = [];
+	for (const { refit } of part) sizes.push(await sizeOf(refit, options.signal));
+	const bytes = sizes.reduce((sum, { features, outputs }) => sum + 4 * outputs * (rowsWanted(features) + examples), 0);
+	if (bytes > WANTED_BYTES) return read;
+	const held: Map<number, WantedRows>[] = [];
+	for (const [i, { features }] of sizes.entries()) held.push(await read(i, features));
+	source.end();
+	return async (i) => held[i] as Map<number, WantedRows>;
+}
+
+/** What `rows` is asked for when a layer is fitted, and how many outputs a row has. */
+async function sizeOf({ node, depthwise }: Refit, signal: AbortSignal | undefined): Promise<{ features: number; outputs: number }> {
+	if (depthwise) {
+		const layer = await readDepthwise(node, signal);
+		return layer ? { features: layer.taps, outputs: layer.channels } : { features: 1, outputs: 0 };
+	}
+	const layer = await readLayer(node, signal);
+	if (typeof layer === 'string') return { features: 1, outputs: 0 };
+	giveBack(layer.weights);
+	return layer;
 }
 
 /** Shows the rows of a layer, example by example: features that the pruned model gives, and what is left to explain of the target. */
 async function layerRows(
-	{ refit, input, target, residual }: Aim,
-	each: number,
-	seed: number,
-	{ wantedFrom, givenFrom }: { readonly wantedFrom: RowSource; readonly givenFrom: RowSource },
+	{ refit, input, residual }: Aim,
+	wanted: Map<number, WantedRows>,
+	givenFrom: RowSource,
 	visit: (x: Float32Array, y: Float32Array, count: number, example: number) => void | Promise<void>,
 ): Promise<void> {
-	const { node, kernel, outputs } = refit;
-	const wanted = new Map<number, { data: Float32Array; positions: number[] }>();
-	await wantedFrom.advance(target, (data, dims, example) => {
-		const count = node.op === 'Conv' ? (dims[0] ?? 0) * product(dims.slice(2)) : product(dims.slice(0, -1));
-		const positions = pickPositions(count, each, seed + example);
-		const rows = outputRows(node, data, dims, positions);
-		const chosen = selectColumns(rows.data, rows.count, outputs);
-		if (chosen !== rows.data) giveBack(rows.data);
-		wanted.set(example, { data: chosen, positions });
-	});
+	const { node, kernel } = refit;
 	if (residual) {
 		await givenFrom.advance(residual.other, (data, dims, example) => {
 			const entry = wanted.get(example);
