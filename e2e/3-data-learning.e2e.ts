@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { zipSync } from 'fflate';
 import type { Page } from 'playwright-core';
 import { axeInBothThemes } from './axe.ts';
@@ -7,6 +12,7 @@ import { Studio } from './pages/studio.ts';
 import { check, look, spec, until } from './runner.ts';
 
 const minute = 60_000;
+const run = promisify(execFile);
 const model = chain({ whole: false, dims: [1, 3, 16, 16] }, ['GlobalAveragePool', 'Flatten', 'Softmax'], [1, 3]);
 const marks = Array.from({ length: 16 }, (_, i) => i);
 /** 48 pictures: 12 are kept to learn from, four of each colour. */
@@ -116,4 +122,68 @@ spec(
 		await look(page, 'learning-card-390');
 	},
 	{ timeoutMs: 3 * minute, viewport: { width: 390, height: 844 } },
+);
+
+spec(
+	'data: the command line learns from the same chosen examples',
+	async ({ page, address, say }) => {
+		const sample = resolve('public/samples/digits');
+		const [model = '', examples = ''] = ['digits.onnx', 'digits-test.npz'].map((name) => join(sample, name));
+		const studio = new Studio(page, address);
+		await studio.open('?debug');
+		await studio.drop([
+			{ name: 'digits.onnx', bytes: readFileSync(model) },
+			{ name: 'digits-test.npz', bytes: readFileSync(examples) },
+		]);
+		await data(page).getByRole('button', { name: 'Examples to learn from…' }).click({ timeout: minute });
+		const dialog = page.getByRole('dialog', { name: 'Examples to learn from' });
+		await dialog.getByRole('combobox', { name: 'Chosen' }).selectOption('k-center');
+		await type(page, 'Learn from', '20');
+		await page.keyboard.press('Enter');
+		await dialog.getByRole('list', { name: 'Chosen examples' }).waitFor({ timeout: minute });
+		await look(page, 'learning-digits');
+		await page.keyboard.press('Escape');
+		const recipes = page.getByRole('region', { name: 'Make variants' });
+		await recipes.getByRole('checkbox', { name: 'Static int8', exact: true }).check();
+		await recipes.getByRole('button', { name: 'Run preset', exact: true }).click();
+		interface Chosen {
+			readonly indices: readonly number[];
+			readonly coverage: { readonly mean: number; readonly most: number };
+		}
+		const made = await until(
+			'the variant',
+			() =>
+				page.evaluate(() => {
+					interface Stored {
+						readonly file?: string;
+						readonly learntFrom?: { readonly chosen: Chosen };
+					}
+					interface State {
+						readonly study: { readonly variants: readonly Stored[]; readonly dataset: { readonly split: { readonly chosen: Chosen } } };
+					}
+					const { store } = (globalThis as unknown as { pare: { store: { getState(): State } } }).pare;
+					const { variants, dataset } = store.getState().study;
+					const from = variants[1]?.file === undefined ? undefined : variants[1].learntFrom?.chosen.indices;
+					return from && { from, coverage: dataset.split.chosen.coverage };
+				}),
+			2 * minute,
+		);
+		const folder = mkdtempSync(join(tmpdir(), 'pare-learning-'));
+		try {
+			const choice = ['--calibration-choice', 'k-center', '--calibration-limit', '20'];
+			const out = ['-o', join(folder, 'out.onnx'), '--json'];
+			const args = ['bin/pare.mjs', 'compress', model, '--recipe', 'int8-static', '--data', examples, ...choice, ...out];
+			const { stdout } = await run(process.execPath, args, { timeout: 4 * minute, maxBuffer: 1e8 });
+			const { calibration } = JSON.parse(stdout) as { calibration: Chosen };
+			check(String(calibration.indices) === String(made?.from), `chosen there ${calibration.indices}, in the page ${made?.from}`);
+			check(
+				Math.abs(calibration.coverage.mean - (made?.coverage.mean ?? 0)) < 1e-6,
+				`coverage there ${calibration.coverage.mean}, in the page ${made?.coverage.mean}`,
+			);
+			say(`the same ${calibration.indices.length} examples on the command line`);
+		} finally {
+			rmSync(folder, { recursive: true, force: true });
+		}
+	},
+	{ timeoutMs: 6 * minute },
 );
