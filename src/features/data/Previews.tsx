@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { Preprocessing } from '../../core/study/data-settings.ts';
 import { spreadIndices } from '../../core/study/examples.ts';
 import { useStore } from '../../store/index.ts';
-import type { InputPreview } from '../../store/state.ts';
+import type { InputPreview, Pixels } from '../../store/state.ts';
 
 const shown = 4;
 /** Typing a number changes the preprocessing with each key. */
@@ -32,7 +32,7 @@ export function Previews({ n, as }: { readonly n: number; readonly as: Preproces
 		<ul className="previews" aria-label="Examples as the model sees them">
 			{previews.map((preview) => (
 				<li key={preview.name}>
-					<PreviewPixels preview={preview} />
+					<PixelsOf picture={preview.picture} name={preview.name} />
 					<span className="preview-name">{preview.label ?? preview.name}</span>
 					<span className="muted">
 						{short(preview.least)} to {short(preview.most)}
@@ -43,14 +43,14 @@ export function Previews({ n, as }: { readonly n: number; readonly as: Preproces
 	);
 }
 
-/** The pixels that the model sees of an example. */
-export function PreviewPixels({ preview }: { readonly preview: InputPreview }) {
+/** A picture as the model sees it. */
+export function PixelsOf({ picture, name }: { readonly picture: Pixels; readonly name: string }) {
 	const canvas = useRef<HTMLCanvasElement>(null);
-	const { width, height, data } = preview.picture;
+	const { width, height, data } = picture;
 	useEffect(() => {
 		canvas.current?.getContext('2d')?.putImageData(new ImageData(data, width, height), 0, 0);
 	}, [data, width, height]);
-	return <canvas ref={canvas} width={width} height={height} role="img" aria-label={preview.name} />;
+	return <canvas ref={canvas} width={width} height={height} role="img" aria-label={name} />;
 }
 
 function short(value: number): string {
