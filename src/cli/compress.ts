@@ -45,7 +45,8 @@ export const compress: Command = {
 		'pare compress MODEL --recipe FILE|PRESET -o OUT [--calibration FILE]… [--data FILE]… [--set pass.option=value]… [--write-recipe FILE] [--no-run]',
 	summary: 'Applies a recipe and writes the result, after running it once.',
 	details: `The same recipe on the same file gives the same bytes as the page, unless --data lets a pass find its options by measuring;
-the recipe that came out of that is in the JSON and gives the same bytes anywhere.
+the recipe that came out of that is in the JSON and gives the same bytes anywhere. Passes that learn from examples give the page's bytes where the page
+measures with one WASM thread: more threads sum in another order, which may move single codes by one.
 A recipe file is JSON: {"v": 1, "seed": 0, "steps": [{"pass": "float16", "options": {}}]}. See "pare presets" and "pare passes".
 A result that the runtime cannot load and run is not kept, unless --no-run says not to try. A model that is too large for the runtime here (over
 ${bytesText(runnableBytes)}, or out of memory from ${bytesText(sparingBytes)} on) is kept, and said to be untried.`,

@@ -54,7 +54,7 @@ describe('the same recipe elsewhere', () => {
 		const recipe = { v: 1, seed: 0, steps: [{ pass: 'float16', options: {} }] } as const;
 		const [learning] = reproduce('m.onnx', recipe, [{ id: 'float16', recipe }], { name: 'my set.npz', synthetic: false });
 		expect(learning?.text).toContain("--data 'my set.npz'");
-		expect(learning?.note).toContain('with the same examples');
+		expect(learning?.note).toContain('With the same examples');
 		expect(reproduce('m.onnx', recipe, [{ id: 'float16', recipe }])[0]?.text).toBe(
 			'npx pare compress m.onnx --recipe float16 -o m.pare.onnx',
 		);

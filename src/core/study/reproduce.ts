@@ -56,7 +56,7 @@ function commandLine(
 		? 'Gives the same bytes as here.'
 		: learnt.synthetic
 			? 'Here it learnt from made-up inputs; give real ones.'
-			: 'Gives the same bytes as here with the same examples: the same share of them is learnt from.';
+			: 'With the same examples the same share of them is learnt from: the same bytes as here with one WASM thread. More threads sum in another order, which may move single codes by one.';
 	if (preset) {
 		return {
 			title: 'Command line',
