@@ -27,9 +27,11 @@ export class Studio {
 
 	/** Rows that are finished: figures in them, and no work left in the job bar. */
 	async finishedRows(): Promise<string[]> {
-		const busy = await this.page.getByRole('complementary', { name: 'Work in progress' }).count();
-		if (busy > 0) return [];
-		return (await this.rows().allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim());
+		const busy = async (): Promise<boolean> => (await this.page.getByRole('complementary', { name: 'Work in progress' }).count()) > 0;
+		if (await busy()) return [];
+		const rows = (await this.rows().allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim());
+		// Work may have begun between the two looks.
+		return (await busy()) ? [] : rows;
 	}
 
 	async untilDone(atLeast: number, timeoutMs: number): Promise<string[]> {
