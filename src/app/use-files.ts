@@ -55,18 +55,27 @@ export function useFiles(onFiles: (files: readonly File[]) => void): { readonly 
 		};
 	}, []);
 
+	// Held for as long as the page lives: nothing else refers to it while the dialog is open, and a collected one never says what was chosen.
+	const chooser = useRef<HTMLInputElement>(undefined);
 	const pick = useCallback(() => {
-		const input = document.createElement('input');
-		input.type = 'file';
-		input.multiple = true;
-		input.addEventListener('change', () => {
-			const files = [...(input.files ?? [])];
-			if (files.length > 0) handler.current(files);
-		});
-		input.click();
+		chooser.current ??= fileChooser((files) => handler.current(files));
+		chooser.current.click();
 	}, []);
 
 	return { dragging, pick };
+}
+
+function fileChooser(onFiles: (files: readonly File[]) => void): HTMLInputElement {
+	const input = document.createElement('input');
+	input.type = 'file';
+	input.multiple = true;
+	input.addEventListener('change', () => {
+		const files = [...(input.files ?? [])];
+		// Emptied, so that choosing the same file again is a change.
+		input.value = '';
+		if (files.length > 0) onFiles(files);
+	});
+	return input;
 }
 
 /** Most files that one dropped folder may hold; more are left out rather than freezing the page. */
