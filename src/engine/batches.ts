@@ -1,5 +1,6 @@
 import { giveBack } from '../core/bytes/give-back.ts';
 import { type Example, type Examples, releaseExample } from '../core/study/examples.ts';
+import { ExamplesAhead } from '../core/study/examples-ahead.ts';
 import { type OutputLog, OutputRecorder } from './output-log.ts';
 import { agreement, type Outputs, outputBytes } from './outputs.ts';
 import { EngineError, type Feeds, type Session, type TensorData } from './port.ts';
@@ -46,7 +47,7 @@ export async function* runExamples(options: RunExamplesOptions): AsyncIterableIt
 async function* runFrom(options: RunExamplesOptions & { readonly known: readonly Outputs[] }): AsyncIterableIterator<ExampleResult> {
 	const { session, examples, indices, signal, known } = options;
 	let at = 0;
-	const ahead = new ReadAhead(examples, indices, signal);
+	const ahead = new ExamplesAhead(examples, indices, signal);
 	const alone = async (position: number): Promise<ExampleResult> => {
 		const example = await ahead.take(position);
 		return { index: indices[position] as number, example, outputs: known[position] ?? (await session.run(example.feeds)) };
@@ -105,39 +106,6 @@ async function* runFrom(options: RunExamplesOptions & { readonly known: readonly
 			offset += group.length;
 		}
 		at += batch.length;
-	}
-}
-
-/**
- * Examples are asked for before they are needed: where they are read or decoded in another worker, that goes on while the session runs. At
- * most `depth` are held beyond the one that is taken.
- */
-class ReadAhead {
-	depth = 4;
-	readonly #examples: Examples;
-	readonly #indices: readonly number[];
-	readonly #signal: AbortSignal | undefined;
-	readonly #pending = new Map<number, Promise<Example>>();
-
-	constructor(examples: Examples, indices: readonly number[], signal: AbortSignal | undefined) {
-		this.#examples = examples;
-		this.#indices = indices;
-		this.#signal = signal;
-	}
-
-	/** The example at a position of the indices; positions are taken in order. Throws what reading it throws, and the signal's reason. */
-	async take(position: number): Promise<Example> {
-		this.#signal?.throwIfAborted();
-		for (let i = position; i <= Math.min(position + this.depth, this.#indices.length - 1); i++) {
-			if (this.#pending.has(i)) continue;
-			const reading = (async () => this.#examples.example(this.#indices[i] as number, this.#signal))();
-			// Told when it is taken, not before.
-			reading.catch(() => {});
-			this.#pending.set(i, reading);
-		}
-		const example = this.#pending.get(position) as Promise<Example>;
-		this.#pending.delete(position);
-		return example;
 	}
 }
 

@@ -6,7 +6,7 @@ import { decodeFloat16 } from '../numeric/float16.ts';
 import { inferTypes } from '../onnx/infer.ts';
 import type { CalibrationSet, Compute, ComputeSession } from '../pass/calibration.ts';
 import { type Example, releaseExample } from '../study/examples.ts';
-import { ExamplesAhead } from './ahead.ts';
+import { ExamplesAhead } from '../study/examples-ahead.ts';
 import { exposeForRun } from './expose.ts';
 import { feedBytes, joinFeeds, sameShapes } from './join.ts';
 

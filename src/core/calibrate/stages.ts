@@ -5,7 +5,7 @@ import type { TensorData } from '../ir/tensor-data.ts';
 import { tensorType } from '../ir/type.ts';
 import type { CalibrationSet, Compute, ComputeOptions } from '../pass/calibration.ts';
 import { releaseExample } from '../study/examples.ts';
-import { ExamplesAhead } from './ahead.ts';
+import { ExamplesAhead } from '../study/examples-ahead.ts';
 import { extractModel } from './extract.ts';
 
 export interface StagedOptions {
