@@ -206,8 +206,7 @@ spec(
 	'cancel ends a model that never ends, and the page goes on',
 	async ({ page, address, say }) => {
 		const studio = new Studio(page, address);
-		await studio.open();
-		await studio.drop([{ name: 'endless.onnx', bytes: endlessLoop() }]);
+		await studio.openWith([{ name: 'endless.onnx', bytes: endlessLoop() }]);
 		await studio.table().waitFor({ timeout: 20_000 });
 		const bar = page.getByRole('complementary', { name: 'Work in progress' });
 		if ((await bar.count()) === 0) await page.getByRole('button', { name: 'Run the standard set' }).click();
@@ -240,8 +239,7 @@ spec(
 	'a model that asks for 3 GB is not run, says why, and the page goes on',
 	async ({ page, address }) => {
 		const studio = new Studio(page, address);
-		await studio.open();
-		await studio.drop([{ name: 'huge.onnx', bytes: threeGigabytes() }]);
+		await studio.openWith([{ name: 'huge.onnx', bytes: threeGigabytes() }]);
 		await until(
 			'the refusal',
 			async () =>

@@ -8,7 +8,7 @@ import { colours, solid } from './data-files.ts';
 import { chain } from './hostile.ts';
 import { focused, tabTo } from './pages/keyboard.ts';
 import { Studio } from './pages/studio.ts';
-import { check, look, spec, until } from './runner.ts';
+import { check, look, spec } from './runner.ts';
 
 const minute = 60_000;
 const model = chain({ whole: false, dims: [1, 3, 16, 16] }, ['GlobalAveragePool', 'Flatten', 'Softmax'], [1, 3]);
@@ -38,16 +38,6 @@ async function choose(
 	);
 }
 
-async function top1Is(page: Page, share: string): Promise<void> {
-	await until(
-		`top-1 of ${share}`,
-		async () =>
-			(await page.getByRole('region', { name: 'Variants', exact: true }).allInnerTexts()).join().replace(/\s+/g, ' ').includes(share) ||
-			undefined,
-		minute,
-	);
-}
-
 spec(
 	'data: from the model to single examples by keyboard alone',
 	async ({ page, address }) => {
@@ -61,7 +51,7 @@ spec(
 		await tabTo(page, /^button Add your own examples…/);
 		await choose(page, press('Enter'), [{ name: 'colours.zip', bytes: zip }]);
 		await card(page).getByText('9 labelled').waitFor({ timeout: minute });
-		await top1Is(page, '100');
+		await studio.untilTop1('100');
 		await tabTo(page, /^summary 2 entries left out/);
 		await page.keyboard.press('Enter');
 		await card(page)
@@ -80,7 +70,7 @@ spec(
 		await dialog.waitFor({ state: 'hidden' });
 		check(/^button Preprocessing and classes…/.test(await focused(page)), `the focus is on "${await focused(page)}" behind the dialog`);
 		// Red and blue have changed places: judged anew.
-		await top1Is(page, '33');
+		await studio.untilTop1('33');
 		await tabTo(page, /^button Look at examples…/);
 		await page.keyboard.press('Enter');
 		await examples(page).getByText('9 examples').waitFor({ timeout: minute });
@@ -158,7 +148,7 @@ spec(
 		await page.keyboard.press('Escape');
 		await page.keyboard.press('Escape');
 		await tabs.getByText('variants', { exact: true }).click();
-		await top1Is(page, '33');
+		await studio.untilTop1('33');
 		await studio.noSidewaysScroll();
 	},
 	{ timeoutMs: 4 * minute, viewport: { width: 390, height: 844 } },
@@ -172,27 +162,26 @@ spec(
 		await studio.offlineReady();
 		await context.setOffline(true);
 		await page.reload();
-		await studio.open();
-		await studio.drop([
+		await studio.openWith([
 			{ name: 'model.onnx', bytes: model },
 			{ name: 'colours.zip', bytes: zip },
 		]);
 		await card(page).getByText('9 labelled').waitFor({ timeout: minute });
-		await top1Is(page, '100');
+		await studio.untilTop1('100');
 		await card(page).getByRole('button', { name: 'Preprocessing and classes…' }).click();
 		const dialog = page.getByRole('dialog', { name: 'Data' });
 		await dialog.getByLabel('Colour order').selectOption('bgr');
 		await dialog.getByRole('button', { name: 'Use this preprocessing' }).click();
 		await dialog.getByText('As you chose it.').waitFor({ timeout: minute });
 		await page.keyboard.press('Escape');
-		await top1Is(page, '33');
+		await studio.untilTop1('33');
 		await card(page).getByRole('button', { name: 'Look at examples…' }).click();
 		await examples(page).getByText('9 examples').waitFor({ timeout: minute });
 		await page.keyboard.press('Escape');
 		await page.reload();
 		await studio.table().waitFor({ timeout: minute });
 		await card(page).getByText('9 labelled').waitFor({ timeout: minute });
-		await top1Is(page, '33');
+		await studio.untilTop1('33');
 	},
 	{ timeoutMs: 4 * minute },
 );
@@ -207,8 +196,7 @@ spec(
 				writeFileSync(join(root, name), bytes);
 			}
 			const studio = new Studio(page, address);
-			await studio.open();
-			await studio.drop([{ name: 'model.onnx', bytes: model }]);
+			await studio.openWith([{ name: 'model.onnx', bytes: model }]);
 			await studio.table().waitFor({ timeout: minute });
 			// The browser's own drag: only that hands over directories.
 			const session = await cdp();
@@ -218,7 +206,7 @@ spec(
 			await card(page).getByText('9 labelled').waitFor({ timeout: minute });
 			await card(page).getByText('2 entries left out').waitFor();
 			await card(page).getByText('Classes by the list in the data').waitFor();
-			await top1Is(page, '100');
+			await studio.untilTop1('100');
 		} finally {
 			rmSync(root, { recursive: true, force: true });
 		}
@@ -230,8 +218,7 @@ spec(
 	'data: damaged files are told of in words, and the study goes on',
 	async ({ page, address }) => {
 		const studio = new Studio(page, address);
-		await studio.open();
-		await studio.drop([
+		await studio.openWith([
 			{ name: 'model.onnx', bytes: model },
 			{ name: 'colours.zip', bytes: zip.slice(0, zip.length / 2) },
 		]);
@@ -265,7 +252,7 @@ spec(
 		}
 		await studio.drop([{ name: 'colours.zip', bytes: zip }]);
 		await card(page).getByText('9 labelled').waitFor({ timeout: minute });
-		await top1Is(page, '100');
+		await studio.untilTop1('100');
 	},
 	{ timeoutMs: 4 * minute },
 );

@@ -29,8 +29,7 @@ const data = (page: Page) => page.getByRole('region', { name: 'Data', exact: tru
 
 async function opened(page: Page, address: string): Promise<Studio> {
 	const studio = new Studio(page, address);
-	await studio.open();
-	await studio.drop([
+	await studio.openWith([
 		{ name: 'model.onnx', bytes: model },
 		{ name: 'colours.zip', bytes: pictures },
 	]);

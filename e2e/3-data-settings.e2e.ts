@@ -4,7 +4,7 @@ import { axeInBothThemes } from './axe.ts';
 import { colours, solid } from './data-files.ts';
 import { chain } from './hostile.ts';
 import { Studio } from './pages/studio.ts';
-import { check, look, spec, until } from './runner.ts';
+import { check, look, spec } from './runner.ts';
 
 const minute = 60_000;
 /** Outputs are red, green, blue. In alphabetical order that guess is wrong for two of three, whatever the order of the colours. */
@@ -20,28 +20,17 @@ const pictures = zipSync(
 
 const data = (page: Page) => page.getByRole('region', { name: 'Data', exact: true });
 
-async function top1Is(page: Page, share: string): Promise<void> {
-	await until(
-		`top-1 of ${share}`,
-		async () =>
-			(await page.getByRole('region', { name: 'Variants', exact: true }).allInnerTexts()).join().replace(/\s+/g, ' ').includes(share) ||
-			undefined,
-		minute,
-	);
-}
-
 spec(
 	'data: a guessed class mapping is shown, corrected by keyboard, and kept',
 	async ({ page, address }) => {
 		const studio = new Studio(page, address);
-		await studio.open();
-		await studio.drop([
+		await studio.openWith([
 			{ name: 'model.onnx', bytes: model },
 			{ name: 'colours.zip', bytes: pictures },
 		]);
 		await studio.table().waitFor({ timeout: minute });
 		await data(page).getByText('a guess, please check').waitFor({ timeout: minute });
-		await top1Is(page, '33');
+		await studio.untilTop1('33');
 		// From here on by keyboard alone.
 		await page.keyboard.press('Tab');
 		await data(page).getByRole('button', { name: 'Preprocessing and classes…' }).focus();
@@ -64,11 +53,11 @@ spec(
 		await page.keyboard.press('Enter');
 		await dialog.getByText('As you assigned them.').waitFor({ timeout: minute });
 		await page.keyboard.press('Escape');
-		await top1Is(page, '100');
+		await studio.untilTop1('100');
 		await page.reload();
 		await studio.table().waitFor({ timeout: minute });
 		await data(page).getByText('Classes as you assigned them').waitFor();
-		await top1Is(page, '100');
+		await studio.untilTop1('100');
 	},
 	{ timeoutMs: 3 * minute },
 );
@@ -77,8 +66,7 @@ spec(
 	'data: preprocessing is changed, previewed and taken back at 390 px',
 	async ({ page, address }) => {
 		const studio = new Studio(page, address);
-		await studio.open();
-		await studio.drop([
+		await studio.openWith([
 			{ name: 'model.onnx', bytes: model },
 			{ name: 'colours.zip', bytes: pictures },
 		]);

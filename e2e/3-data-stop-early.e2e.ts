@@ -12,8 +12,7 @@ spec(
 	'data: judging stops where the answer is clear, by keyboard, kept, and taken back',
 	async ({ page, address, say }) => {
 		const studio = new Studio(page, address);
-		await studio.open();
-		await studio.drop([file('digits.onnx'), file('digits-test.npz')]);
+		await studio.openWith([file('digits.onnx'), file('digits-test.npz')]);
 		const recipes = page.getByRole('region', { name: 'Make variants' });
 		await recipes.getByRole('checkbox', { name: 'Dynamic int8', exact: true }).check();
 		await recipes.getByRole('button', { name: 'Run preset', exact: true }).click();

@@ -31,8 +31,7 @@ spec(
 	'data: the task is proposed with its reason, changed by keyboard, kept, and taken back',
 	async ({ page, address }) => {
 		const studio = new Studio(page, address);
-		await studio.open();
-		await studio.drop([
+		await studio.openWith([
 			{ name: 'model.onnx', bytes: model },
 			{ name: 'colours.zip', bytes: pictures },
 		]);

@@ -292,8 +292,7 @@ for (const entry of cases) {
 		`data: ${entry.what}`,
 		async ({ page, address, say }) => {
 			const studio = new Studio(page, address);
-			await studio.open();
-			await studio.drop([{ name: 'model.onnx', bytes: entry.model }, ...entry.files]);
+			await studio.openWith([{ name: 'model.onnx', bytes: entry.model }, ...entry.files]);
 			await studio.table().waitFor({ timeout: minute });
 			const study = await studyOf(page);
 			const { dataset } = study;

@@ -47,8 +47,7 @@ spec(
 			return;
 		}
 		const studio = new Studio(page, address);
-		await studio.open();
-		await studio.drop([{ name: 'ppocr-v4-rec.onnx', bytes: readFileSync(large) }]);
+		await studio.openWith([{ name: 'ppocr-v4-rec.onnx', bytes: readFileSync(large) }]);
 		await studio.table().waitFor({ timeout: minute });
 		await page
 			.getByText(/synthetic/)
@@ -79,8 +78,7 @@ spec(
 	'graph: picture, list, differences, tensors, export and surgery by keyboard',
 	async ({ page, address }) => {
 		const studio = new Studio(page, address);
-		await studio.open();
-		await studio.drop([{ name: 'digits.onnx', bytes: readFileSync('public/samples/digits/digits.onnx') }]);
+		await studio.openWith([{ name: 'digits.onnx', bytes: readFileSync('public/samples/digits/digits.onnx') }]);
 		await studio.table().waitFor({ timeout: minute });
 		await page.getByRole('checkbox', { name: '8-bit weights', exact: true }).check();
 		await page.getByRole('button', { name: 'Run preset', exact: true }).click();

@@ -26,8 +26,7 @@ spec(
 			return;
 		}
 		const studio = new Studio(page, address);
-		await studio.open();
-		await studio.drop([
+		await studio.openWith([
 			{ name: 'efficientnet-lite0.onnx', bytes: readFileSync(model) },
 			{ name: 'pictures.zip', bytes: some(readFileSync(pictures), 40) },
 		]);
@@ -82,8 +81,7 @@ spec(
 			return;
 		}
 		const studio = new Studio(page, address);
-		await studio.open();
-		await studio.drop([
+		await studio.openWith([
 			{ name: 'efficientnet-lite0.onnx', bytes: readFileSync(model) },
 			{ name: 'pictures.zip', bytes: some(readFileSync(pictures), 200) },
 		]);

@@ -21,8 +21,7 @@ const discs = (i: number): Uint8Array =>
 	});
 
 async function openPictures(page: Page, studio: Studio): Promise<void> {
-	await studio.open();
-	await studio.drop([
+	await studio.openWith([
 		{ name: 'upscale.onnx', bytes: await upscaler(48) },
 		{ name: 'pictures.zip', bytes: zipSync(Object.fromEntries([0, 1, 2, 3, 4, 5].map((i) => [`${i}.png`, discs(i)]))) },
 	]);
@@ -189,8 +188,7 @@ for (const { what, examples, files, see } of inputs) {
 		`examples: inputs that are ${what} are shown`,
 		async ({ page, address }) => {
 			const studio = new Studio(page, address);
-			await studio.open();
-			await studio.drop(await files());
+			await studio.openWith(await files());
 			await studio.table().waitFor({ timeout: minute });
 			await page.getByRole('button', { name: 'Look at examples…' }).waitFor({ timeout: minute });
 			await page.locator('body').press('s');

@@ -20,8 +20,7 @@ const pictures = zipSync({
 const view = (page: Page) => page.getByRole('region', { name: 'Examples', exact: true });
 
 async function open(page: Page, studio: Studio): Promise<void> {
-	await studio.open();
-	await studio.drop([
+	await studio.openWith([
 		{ name: 'model.onnx', bytes: model },
 		{ name: 'colours.zip', bytes: pictures },
 	]);

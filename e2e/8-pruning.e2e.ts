@@ -192,8 +192,7 @@ spec(
 			return;
 		}
 		const studio = new Studio(page, address);
-		await studio.open();
-		await studio.drop([{ name: 'efficientnet-lite0.onnx', bytes: readFileSync(model) }]);
+		await studio.openWith([{ name: 'efficientnet-lite0.onnx', bytes: readFileSync(model) }]);
 		await studio.table().waitFor({ timeout: minute });
 		await page
 			.getByText(/synthetic/)

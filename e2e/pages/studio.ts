@@ -59,6 +59,21 @@ export class Studio {
 		);
 	}
 
+	/** The page opened, and these files dropped on it. */
+	async openWith(files: readonly { readonly name: string; readonly bytes: Uint8Array }[]): Promise<void> {
+		await this.open();
+		await this.drop(files);
+	}
+
+	/** Until a variant shows a top-1 that begins so, in percent. */
+	async untilTop1(share: string): Promise<void> {
+		await until(
+			`top-1 of ${share}`,
+			async () => (await this.table().allInnerTexts()).join().replace(/\s+/g, ' ').includes(share) || undefined,
+			60_000,
+		);
+	}
+
 	async offlineReady(): Promise<void> {
 		await until(
 			'the service worker to hold everything',

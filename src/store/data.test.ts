@@ -4,7 +4,7 @@ import type { LearnFrom } from '../core/study/learning.ts';
 import type { DatasetFacts, Evaluation } from '../core/study/study.ts';
 import { CallFailed } from '../workers/failure.ts';
 import { type AppStore, createStore } from './index.ts';
-import { testHash, testServices } from './services.testkit.ts';
+import { settled, testHash, testServices } from './services.testkit.ts';
 
 const recipe: Recipe = { v: 1, seed: 0, name: 'a', steps: [{ pass: 'gptq', options: {} }] };
 
@@ -17,15 +17,6 @@ const facts: DatasetFacts = {
 	preprocessing: '',
 	skipped: [],
 };
-
-async function settled(store: AppStore): Promise<void> {
-	for (let turn = 0; turn < 500; turn += 1) {
-		await new Promise((resolve) => setTimeout(resolve, 0));
-		const { jobs, study, kept } = store.getState();
-		if (study && kept.model !== 'copying' && turn > 5 && jobs.every((job) => job.state !== 'queued' && job.state !== 'running')) return;
-	}
-	throw new Error(`still busy: ${JSON.stringify(store.getState().jobs)}`);
-}
 
 async function opened(handlers: NonNullable<Parameters<typeof testServices>[0]>['handlers'] = {}) {
 	/** What each variant was made from, and how each evaluation was asked for. */

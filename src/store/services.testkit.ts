@@ -6,6 +6,7 @@ import type { Claim } from '../platform/locks.ts';
 import { MemoryFolder } from '../platform/memory-folder.testkit.ts';
 import { CallFailed } from '../workers/failure.ts';
 import type { CallOptions, Host } from '../workers/host/index.ts';
+import type { AppStore } from './index.ts';
 import type { Services } from './services.ts';
 import type { Capabilities } from './state.ts';
 
@@ -252,4 +253,14 @@ export function testServices(
 			for (const watcher of watchers) watcher(next);
 		},
 	};
+}
+
+/** Waits until the queue is empty and the model is kept. */
+export async function settled(store: AppStore): Promise<void> {
+	for (let turn = 0; turn < 500; turn += 1) {
+		await new Promise((resolve) => setTimeout(resolve, 0));
+		const { jobs, study, kept } = store.getState();
+		if (study && kept.model !== 'copying' && turn > 5 && jobs.every((job) => job.state !== 'queued' && job.state !== 'running')) return;
+	}
+	throw new Error(`still busy: ${JSON.stringify(store.getState().jobs)}`);
 }

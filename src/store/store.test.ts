@@ -1,21 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Recipe } from '../core/pass/recipe.ts';
 import { CallFailed } from '../workers/failure.ts';
-import { type AppStore, createStore } from './index.ts';
-import { testServices } from './services.testkit.ts';
+import { createStore } from './index.ts';
+import { settled, testServices } from './services.testkit.ts';
 
 const recipe = (name: string): Recipe => ({ v: 1, seed: 0, name, steps: [{ pass: 'float16', options: { note: name } as never }] });
 const file = (name: string, content = 'weights') => new File([content], name);
-
-/** Waits until the queue is empty. */
-async function settled(store: AppStore): Promise<void> {
-	for (let turn = 0; turn < 500; turn += 1) {
-		await new Promise((resolve) => setTimeout(resolve, 0));
-		const { jobs, study, kept } = store.getState();
-		if (study && kept.model !== 'copying' && turn > 5 && jobs.every((job) => job.state !== 'queued' && job.state !== 'running')) return;
-	}
-	throw new Error(`still busy: ${JSON.stringify(store.getState().jobs)}`);
-}
 
 async function opened(options: Parameters<typeof testServices>[0] = {}) {
 	const browser = testServices(options);

@@ -2,18 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { dampedCholesky, solveCholesky } from '../numeric/linear-algebra.ts';
 import { seededRandom } from '../numeric/random.ts';
 import { bestFit } from './fit.ts';
-import { emptyMoments, type Moments, type RowProducts } from './moments.ts';
+import { emptyMoments, type Moments } from './moments.ts';
+import { plainProducts } from './products.testkit.ts';
 import { RidgeTowards } from './ridge.ts';
-
-const products = {
-	/** A^T B. */
-	async of(a: Float32Array, b: Float32Array, rows: number): Promise<Float32Array> {
-		const [p, q] = [a.length / rows, b.length / rows];
-		const out = new Float64Array(p * q);
-		for (let r = 0; r < rows; r++) for (let i = 0; i < p; i++) for (let j = 0; j < q; j++) out[i * q + j]! += a[r * p + i]! * b[r * q + j]!;
-		return Float32Array.from(out);
-	},
-} as unknown as RowProducts;
 
 /** Rows of an affine map with noise. */
 function moments(map: Float64Array, n: number, outputs: number, rows: number, seed: number, noise: number): Moments {
@@ -47,7 +38,7 @@ describe('ridge regression towards what was there', () => {
 
 	it.each([0.001, 0.25, 16])('solves its equations at strength %f', async (strength) => {
 		const fit = moments(map, n, outputs, 600, 2, 0.1);
-		const found = await (await RidgeTowards.prepare(fit, prior, true, products)).solve(strength);
+		const found = await (await RidgeTowards.prepare(fit, prior, true, plainProducts)).solve(strength);
 		// The same equations in double precision.
 		const centred = fit.xx.map((v, at) => v - (fit.x[Math.floor(at / n)]! * fit.x[at % n]!) / fit.rows);
 		const change = Float64Array.from({ length: n * outputs }, (_, at) => {
@@ -64,12 +55,12 @@ describe('ridge regression towards what was there', () => {
 
 	it('takes a strength that is better on rows that it was not fitted on, or nothing', async () => {
 		const start = { weights: prior, bias: new Float64Array(outputs) };
-		const found = await bestFit(moments(map, n, outputs, 600, 3, 0.1), moments(map, n, outputs, 200, 4, 0.1), start, true, products);
+		const found = await bestFit(moments(map, n, outputs, 600, 3, 0.1), moments(map, n, outputs, 200, 4, 0.1), start, true, plainProducts);
 		expect(found.after).toBeLessThan(0.05 * found.before);
 		expect(found.affine).toBeDefined();
 		const held = moments(map, n, outputs, 200, 4, 0);
 		const right = { weights: map, bias: new Float64Array(outputs).fill(2) };
-		const kept = await bestFit(moments(map, n, outputs, 140, 5, 30), held, right, true, products);
+		const kept = await bestFit(moments(map, n, outputs, 140, 5, 30), held, right, true, plainProducts);
 		expect(kept.strength).toBe(0);
 		expect(kept.affine).toBeUndefined();
 	});

@@ -1,17 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { dampedCholesky, inverseFromCholesky } from '../numeric/linear-algebra.ts';
 import { seededRandom } from '../numeric/random.ts';
+import { plainProducts } from '../refit/products.testkit.ts';
 import { removalOrder, type SurgeonLayer } from './surgeon.ts';
-
-/** A^T B. */
-const products = {
-	async of(a: Float32Array, b: Float32Array, rows: number): Promise<Float32Array> {
-		const [p, q] = [a.length / rows, b.length / rows];
-		const out = new Float64Array(p * q);
-		for (let r = 0; r < rows; r++) for (let i = 0; i < p; i++) for (let j = 0; j < q; j++) out[i * q + j]! += a[r * p + i]! * b[r * q + j]!;
-		return Float32Array.from(out);
-	},
-};
 
 const DAMPING = 0.05;
 
@@ -72,7 +63,13 @@ describe('optimal brain surgeon', () => {
 		const layer = layerOf(units, taps, outputs, 3);
 		const most = units - 2;
 		const measureAt = [1, 3, most];
-		const found = await removalOrder([layer], units, { most, measureAt, keepWeightsAt: measureAt, damping: DAMPING, products });
+		const found = await removalOrder([layer], units, {
+			most,
+			measureAt,
+			keepWeightsAt: measureAt,
+			damping: DAMPING,
+			products: plainProducts,
+		});
 		const gone: number[] = [];
 		let before = 0;
 		for (const [at, unit] of found.order.entries()) {
@@ -100,7 +97,7 @@ describe('optimal brain surgeon', () => {
 
 	it('adds the costs of several readers up', async () => {
 		const [a, b] = [layerOf(6, 1, 3, 1), layerOf(6, 2, 3, 2)];
-		const options = { most: 4, measureAt: [4], keepWeightsAt: [], damping: DAMPING, products };
+		const options = { most: 4, measureAt: [4], keepWeightsAt: [], damping: DAMPING, products: plainProducts };
 		const both = await removalOrder([a, b], 6, options);
 		const given = await removalOrder([a], 6, { ...options, order: both.order });
 		const other = await removalOrder([b], 6, { ...options, order: both.order });
