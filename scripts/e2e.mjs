@@ -88,6 +88,8 @@ async function runSpec(browser, address, spec) {
 			});
 		});
 		const page = await context.newPage();
+		// From the start on: a listener that is added just before the key is pressed may come too late to catch the dialog.
+		page.on('filechooser', () => {});
 		page.on('pageerror', (error) => problems.push(`uncaught: ${error.message}`));
 		page.on('console', (message) => {
 			const text = message.text();
