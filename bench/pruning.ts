@@ -3,7 +3,7 @@
 // Run by hand: node scripts/run-ts.mjs bench/pruning.ts [MODEL ...] [--rows TEXT] [--limit N] [--files FOLDER]
 // --files FOLDER: keep what is made there.
 // --rows TEXT: only rows whose name contains TEXT. --limit N: so many evaluation examples.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { memorySource } from '../src/core/bytes/source.ts';
 import { checkModel } from '../src/core/onnx/check.ts';
@@ -64,6 +64,7 @@ const args = process.argv.slice(2);
 const flag = (name: string): string | undefined => (args.includes(name) ? args[args.indexOf(name) + 1] : undefined);
 const only = flag('--rows');
 const folder = flag('--files');
+if (folder) mkdirSync(folder, { recursive: true });
 const limit = Number(flag('--limit') ?? Number.POSITIVE_INFINITY);
 const asked = args.filter((arg) => (subjectNames as readonly string[]).includes(arg)) as SubjectName[];
 
