@@ -58,10 +58,10 @@ export const schema = options({
 	}),
 	criterion: choice({
 		title: 'Which go first',
-		help: 'How the units of a group are ranked.',
+		help: 'How the units of a group are ranked. Surgeon: what the layers that read them lose once the other units make up for it (optimal brain surgeon).',
 		default: 'second-order',
 		choices: [
-			{ value: 'second-order', label: 'least error after the others make up for it (optimal brain surgeon)' },
+			{ value: 'second-order', label: 'least error after refitting (surgeon)' },
 			{ value: 'activation', label: 'least output energy (weights times inputs)' },
 			{ value: 'l2', label: 'smallest weights (L2)' },
 			{ value: 'l1', label: 'smallest weights (L1)' },
