@@ -78,7 +78,8 @@ export async function refitLayers(
 			compute,
 		);
 		for (const phase of planPhases(live, samples.all.length, LIVE_BYTES)) {
-			await refitPhase(pruned, original, aims, phase, samples, context, products, results);
+			const besideBytes = phase.examples * Math.max(...live.slice(phase.from, phase.to));
+			await refitPhase(pruned, original, aims, phase, besideBytes, samples, context, products, results);
 		}
 	} finally {
 		await products.release();
@@ -94,6 +95,8 @@ async function refitPhase(
 	original: Model,
 	aims: readonly Aim[],
 	phase: Phase,
+	/** What the original keeps between layers where it runs beside the pruned model. */
+	besideBytes: number,
 	samples: Samples,
 	context: PassContext & { readonly compute: Compute },
 	products: RowProducts,
@@ -109,7 +112,7 @@ async function refitPhase(
 		...PIECES,
 		signal,
 	};
-	const wantedRows = await wantedRowsOf(original, part, phase, chosen.length, staged);
+	const wantedRows = await wantedRowsOf(original, part, phase, chosen.length, besideBytes, staged);
 	const givenFrom = await openRows(
 		pruned,
 		part.flatMap(({ input, residual }) => (residual ? [input, residual.other, residual.sum] : [input])),
@@ -135,18 +138,20 @@ interface WantedRows {
 	readonly positions: readonly number[];
 }
 
-/** Rows of targets that may be held for all layers of a phase: early layers have large values and few channels. */
+/** Rows of targets that are always held for all layers of a phase. */
 const WANTED_BYTES = 24_000_000;
 
 /**
- * Gives the rows that the layers of a phase should give, by example; asked for layer after layer, with the features of each. Where they are
- * small for all layers together, the original runs first and is done, so that its values are not held beside those of the pruned model.
+ * Gives the rows that the layers of a phase should give, by example; asked for layer after layer, with the features of each. Where those of
+ * all layers take less than the values that the original keeps between layers, the original runs first and is done, so that these are not
+ * held beside those of the pruned model.
  */
 async function wantedRowsOf(
 	original: Model,
 	part: readonly Aim[],
 	phase: Phase,
 	examples: number,
+	besideBytes: number,
 	options: StagedOptions,
 ): Promise<(i: number, features: number) => Promise<Map<number, WantedRows>>> {
 	const source = await openRows(
@@ -172,7 +177,7 @@ async function wantedRowsOf(
 	const sizes: { readonly features: number; readonly outputs: number }[] = [];
 	for (const { refit } of part) sizes.push(await sizeOf(refit, options.signal));
 	const bytes = sizes.reduce((sum, { features, outputs }) => sum + 4 * outputs * (rowsWanted(features) + examples), 0);
-	if (bytes > WANTED_BYTES) return read;
+	if (bytes > Math.max(WANTED_BYTES, besideBytes)) return read;
 	const held: Map<number, WantedRows>[] = [];
 	for (const [i, { features }] of sizes.entries()) held.push(await read(i, features));
 	source.end();
