@@ -1,10 +1,12 @@
 // Prune, then quantize: whether both together lead past what either alone reaches at a similar size.
-// node scripts/run-ts.mjs bench/prune-quantize.ts [MODEL ...] [--line7] [--only TEXT,TEXT]
+// node scripts/run-ts.mjs bench/prune-quantize.ts [MODEL ...] [--line7] [--only TEXT,TEXT] [--points FILE]
 // --only TEXT,TEXT: points whose names contain one of these.
+// --points FILE: points are added to this file of JSON lines, and those that it already holds for the same recipe are taken from it.
 // --line7 only runs a fifth fewer multiply-accumulates followed by static int8 on each model, and checks that the result loads.
 // Otherwise: single techniques and combinations by size and mean score; a combination is said to dominate where every single technique of
 // similar size (a factor of 1.25 either way) scores less on the same examples, paired: the 95 % bootstrap interval of the mean difference
 // lies above 0. Evaluation examples are never calibrated on.
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { memorySource } from '../src/core/bytes/source.ts';
 import { seededRandom } from '../src/core/numeric/random.ts';
 import { checkModel } from '../src/core/onnx/check.ts';
@@ -16,7 +18,10 @@ const optimize: RecipeStep = { pass: 'optimize', options: {} };
 const prune = (macsChange: number): RecipeStep => ({ pass: 'prune-structured', options: { macsChange } });
 const lowRank = (bytesChange: number): RecipeStep => ({ pass: 'low-rank', options: { bytesChange } });
 const int8: RecipeStep = { pass: 'int8-static', options: {} };
-const weights = (bits: number, tables = Math.max(4, bits)): RecipeStep => ({ pass: 'gptq', options: { bits, embeddings: `${tables}` } });
+const weights = (bits: number, tables = Math.max(4, bits), blockSize = 32): RecipeStep => ({
+	pass: 'gptq',
+	options: { bits, embeddings: `${tables}`, blockSize },
+});
 const palette = (entries: number): RecipeStep => ({ pass: 'palettize', options: { entries } });
 
 const singles: Readonly<Record<string, readonly RecipeStep[]>> = {
@@ -25,12 +30,17 @@ const singles: Readonly<Record<string, readonly RecipeStep[]>> = {
 	'4-bit weights': [optimize, weights(4)],
 	'4-bit weights, 8-bit tables': [optimize, weights(4, 8)],
 	'3-bit weights': [optimize, weights(3)],
+	'2-bit weights': [optimize, weights(2)],
+	'4-bit weights by channel': [optimize, weights(4, 4, 0)],
+	'palettes of 256': [optimize, palette(256)],
 	'palettes of 16': [optimize, palette(16)],
+	'palettes of 8': [optimize, palette(8)],
 	'palettes of 4': [optimize, palette(4)],
 	'-25 % computing': [prune(-0.25)],
 	'-50 % computing': [prune(-0.5)],
 	'-75 % computing': [prune(-0.75)],
 	'-90 % computing': [prune(-0.9)],
+	'-25 % bytes by low rank': [optimize, lowRank(-0.25)],
 	'-50 % bytes by low rank': [optimize, lowRank(-0.5)],
 	'-75 % bytes by low rank': [optimize, lowRank(-0.75)],
 	'-85 % bytes by low rank': [optimize, lowRank(-0.85)],
@@ -38,12 +48,22 @@ const singles: Readonly<Record<string, readonly RecipeStep[]>> = {
 const combined: Readonly<Record<string, readonly RecipeStep[]>> = {
 	'-20 % computing, static int8': [prune(-0.2), optimize, int8],
 	'-50 % computing, static int8': [prune(-0.5), optimize, int8],
+	'-10 % computing, static int8': [prune(-0.1), optimize, int8],
+	'-10 % computing, 8-bit weights': [prune(-0.1), optimize, weights(8)],
+	'-10 % computing, 4-bit weights': [prune(-0.1), optimize, weights(4)],
+	'-10 % computing, palettes of 16': [prune(-0.1), optimize, palette(16)],
+	'-20 % computing, palettes of 16': [prune(-0.2), optimize, palette(16)],
 	'-20 % computing, 4-bit weights': [prune(-0.2), optimize, weights(4)],
 	'-20 % computing, 8-bit weights': [prune(-0.2), optimize, weights(8)],
 	'-50 % computing, 8-bit weights': [prune(-0.5), optimize, weights(8)],
 	'-50 % computing, 4-bit weights': [prune(-0.5), optimize, weights(4)],
+	'-10 % bytes by low rank, 8-bit weights': [optimize, lowRank(-0.1), weights(8)],
+	'-10 % bytes by low rank, 4-bit weights': [optimize, lowRank(-0.1), weights(4)],
 	'-25 % bytes by low rank, 8-bit weights': [optimize, lowRank(-0.25), weights(8)],
 	'-25 % bytes by low rank, 4-bit weights': [optimize, lowRank(-0.25), weights(4)],
+	'-35 % bytes by low rank, 8-bit weights': [optimize, lowRank(-0.35), weights(8)],
+	'-35 % bytes by low rank, 4-bit weights': [optimize, lowRank(-0.35), weights(4)],
+	'-50 % bytes by low rank, 4-bit weights': [optimize, lowRank(-0.5), weights(4)],
 	'-50 % bytes by low rank, 8-bit weights': [optimize, lowRank(-0.5), weights(8)],
 };
 
@@ -59,18 +79,34 @@ const asked = args.filter((arg) => (subjectNames as readonly string[]).includes(
 const only = args.includes('--only') ? (args[args.indexOf('--only') + 1] ?? '').split(',') : [''];
 const chosen = (list: Readonly<Record<string, readonly RecipeStep[]>>): [string, readonly RecipeStep[]][] =>
 	Object.entries(list).filter(([label]) => only.some((text) => label.includes(text)));
+const file = args.includes('--points') ? args[args.indexOf('--points') + 1] : undefined;
+const known = new Map<string, Point>();
+if (file && existsSync(file)) {
+	for (const line of readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
+		const { key, point } = JSON.parse(line) as { key: string; point: Point };
+		known.set(key, point);
+	}
+}
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
 
 async function pointOf(subject: Subject, name: string, steps: readonly RecipeStep[]): Promise<Point | undefined> {
+	const key = JSON.stringify([subject.name, steps]);
+	const before = known.get(key);
+	if (before) {
+		console.log(`  ${name.padEnd(42)} ${String(before.bytes).padStart(9)} bytes: ${before.text} | known`);
+		return { ...before, name };
+	}
 	try {
-		const { file, durationMs } = await subject.compress({ v: 1, seed: 1, steps });
-		const problems = checkModel(await readModel(memorySource(file)));
-		const score = await subject.score(file);
+		const { file: made, durationMs } = await subject.compress({ v: 1, seed: 1, steps });
+		const problems = checkModel(await readModel(memorySource(made)));
+		const score = await subject.score(made);
 		const broken = problems.length > 0 ? `, BROKEN: ${problems[0]?.message}` : '';
 		console.log(
-			`  ${name.padEnd(42)} ${String(file.length).padStart(9)} bytes: ${score.text} | ${(durationMs / 1000).toFixed(0)} s${broken}`,
+			`  ${name.padEnd(42)} ${String(made.length).padStart(9)} bytes: ${score.text} | ${(durationMs / 1000).toFixed(0)} s${broken}`,
 		);
-		return { name, bytes: file.length, scores: score.each, text: score.text };
+		const point: Point = { name, bytes: made.length, scores: score.each, text: score.text };
+		if (file && problems.length === 0) appendFileSync(file, `${JSON.stringify({ key, point })}\n`);
+		return point;
 	} catch (error) {
 		console.log(`  ${name.padEnd(42)} cannot be had: ${(error as Error).message.split('\n')[0]}`);
 		return undefined;
