@@ -9,6 +9,8 @@ import type { Samples } from './samples.ts';
 
 /** Examples whose outputs tell what a weight is worth. */
 const EXAMPLES = 8;
+/** Examples that are set aside for trials at most, and the share of all. */
+const ASIDE = { most: 16, share: 0.25 };
 /** Losses and divergences below this are rounding. */
 const LEAST = 1e-9;
 
@@ -26,11 +28,11 @@ export class OutputTrials {
 		return this.samples.held;
 	}
 
-	/** undefined where there is no runtime or no sample input. */
-	static async open(model: Model, context: PassContext, examples = EXAMPLES): Promise<OutputTrials | undefined> {
+	/** undefined where there is no runtime or no sample input. `examples`: indices of those whose outputs are looked at; default: a few. */
+	static async open(model: Model, context: PassContext, examples?: readonly number[]): Promise<OutputTrials | undefined> {
 		const { compute, calibration, signal } = context;
 		if (!compute || !calibration || calibration.n === 0) return undefined;
-		const samples = { calibration, fit: [], held: spreadOrder(calibration.n).slice(0, examples), all: [] };
+		const samples = { calibration, fit: [], held: examples ?? spreadOrder(calibration.n).slice(0, EXAMPLES), all: [] };
 		return new OutputTrials(model, await referenceOutputs(model, samples, compute, signal), samples, context);
 	}
 
@@ -45,4 +47,16 @@ export class OutputTrials {
 		const divergence = await divergenceOf(copy.model, this.reference, this.samples, compute, signal);
 		return Math.max(divergence, LEAST) / Math.max(loss, LEAST);
 	}
+}
+
+/**
+ * Examples that layers are tried on, and a context with the others: layers with few rows of inputs make up for anything on the examples that
+ * they are fitted to. The last ones, in one piece: in folders by class these are other classes. `held` is undefined where there are too few.
+ */
+export function setAside(context: PassContext): { readonly held: readonly number[] | undefined; readonly others: PassContext } {
+	const { calibration } = context;
+	const count = calibration ? Math.min(ASIDE.most, Math.floor(calibration.n * ASIDE.share)) : 0;
+	if (!calibration || count === 0) return { held: undefined, others: context };
+	const n = calibration.n - count;
+	return { held: Array.from({ length: count }, (_, i) => n + i), others: { ...context, calibration: { ...calibration, n } } };
 }

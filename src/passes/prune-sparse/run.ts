@@ -1,5 +1,6 @@
 import type { Model } from '../../core/ir/model.ts';
 import { memoryTensor } from '../../core/ir/tensor.ts';
+import { spreadOrder } from '../../core/layerwise/example-runs.ts';
 import type { LayerInputs } from '../../core/layerwise/inputs.ts';
 import { type Layer, layerOf, storeMatrix } from '../../core/layerwise/layer.ts';
 import { type LayerReport, layerByLayer, type Rounder } from '../../core/layerwise/layer-by-layer.ts';
@@ -7,7 +8,7 @@ import type { Multiply } from '../../core/numeric/learned-rounding.ts';
 import { type SparsePattern, sparsify } from '../../core/numeric/sparse-weights.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import { planWeights, survey as surveyWeights, type WeightForm } from '../../core/pass/weight-plan.ts';
-import { OutputTrials } from '../../core/refit/output-trials.ts';
+import { OutputTrials, setAside } from '../../core/refit/output-trials.ts';
 import { allocate, ScoreCounts } from './allocate.ts';
 import { turned } from './basis.ts';
 import type { Options } from './options.ts';
@@ -172,8 +173,10 @@ async function budget(
 	context: PassContext,
 ): Promise<Map<Layer | SparseTable, number>> {
 	const counted = new Map<Layer | SparseTable, ScoreCounts>();
-	const trials = options.sensitivity ? await OutputTrials.open(model, context) : undefined;
-	const tableTrials = options.sensitivity && tables.length > 0 ? await OutputTrials.open(model, context, TABLE_EXAMPLES) : undefined;
+	const { held, others } = options.sensitivity ? setAside(context) : { held: undefined, others: context };
+	const trials = options.sensitivity ? await OutputTrials.open(model, context, held) : undefined;
+	const ofTables = spreadOrder(context.calibration?.n ?? 0).slice(0, TABLE_EXAMPLES);
+	const tableTrials = options.sensitivity && tables.length > 0 ? await OutputTrials.open(model, context, ofTables) : undefined;
 	for (const table of tables) {
 		const scores = tableScores(table);
 		counted.set(table, scores);
@@ -225,7 +228,7 @@ async function budget(
 	await layerByLayer(
 		model,
 		layers,
-		{ ...context, progress: (fraction, detail) => context.progress(0.3 * fraction, detail) },
+		{ ...others, progress: (fraction, detail) => context.progress(0.3 * fraction, detail) },
 		{ ...options, correctBias: false, correctDrift: false },
 		look,
 		[],
