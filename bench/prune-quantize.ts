@@ -1,10 +1,10 @@
 // Prune, then quantize: whether both together lead past what either alone reaches at a similar size.
-// node scripts/run-ts.mjs bench/prune-quantize.ts [MODEL ...] [--line7] [--only TEXT,TEXT] [--points FILE]
-// --only TEXT,TEXT: points whose names contain one of these.
+// node scripts/run-ts.mjs bench/prune-quantize.ts [MODEL ...] [--line7] [--only TEXT,TEXT] [--combined TEXT,TEXT] [--points FILE]
+// --only TEXT,TEXT: points whose names contain one of these; --combined TEXT,TEXT: of the combinations only those.
 // --points FILE: points are added to this file of JSON lines, and those that it already holds for the same recipe are taken from it.
 // --line7 only runs a fifth fewer multiply-accumulates followed by static int8 on each model, and checks that the result loads.
 // Otherwise: single techniques and combinations by size and mean score; a combination is said to dominate where every single technique of
-// similar size (a factor of 1.25 either way) scores less on the same examples, paired: the 95 % bootstrap interval of the mean difference
+// similar size (a factor of 1.25 either way; at least one) scores less on the same examples, paired: the 95 % bootstrap interval of the mean difference
 // lies above 0. Evaluation examples are never calibrated on.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { memorySource } from '../src/core/bytes/source.ts';
@@ -16,6 +16,7 @@ import { openSubject, type Subject, type SubjectName, subjectNames } from './sub
 
 const optimize: RecipeStep = { pass: 'optimize', options: {} };
 const prune = (macsChange: number): RecipeStep => ({ pass: 'prune-structured', options: { macsChange } });
+const pruneBytes = (bytesChange: number): RecipeStep => ({ pass: 'prune-structured', options: { bytesChange } });
 const lowRank = (bytesChange: number): RecipeStep => ({ pass: 'low-rank', options: { bytesChange } });
 const int8: RecipeStep = { pass: 'int8-static', options: {} };
 const weights = (bits: number, tables = Math.max(4, bits), blockSize = 32): RecipeStep => ({
@@ -44,6 +45,10 @@ const singles: Readonly<Record<string, readonly RecipeStep[]>> = {
 	'-50 % bytes by low rank': [optimize, lowRank(-0.5)],
 	'-75 % bytes by low rank': [optimize, lowRank(-0.75)],
 	'-85 % bytes by low rank': [optimize, lowRank(-0.85)],
+	'-90 % bytes by low rank': [optimize, lowRank(-0.9)],
+	'-75 % bytes by channels': [pruneBytes(-0.75)],
+	'-85 % bytes by channels': [pruneBytes(-0.85)],
+	'-90 % bytes by channels': [pruneBytes(-0.9)],
 };
 const combined: Readonly<Record<string, readonly RecipeStep[]>> = {
 	'-20 % computing, static int8': [prune(-0.2), optimize, int8],
@@ -63,6 +68,8 @@ const combined: Readonly<Record<string, readonly RecipeStep[]>> = {
 	'-25 % bytes by low rank, 4-bit weights': [optimize, lowRank(-0.25), weights(4)],
 	'-35 % bytes by low rank, 8-bit weights': [optimize, lowRank(-0.35), weights(8)],
 	'-35 % bytes by low rank, 4-bit weights': [optimize, lowRank(-0.35), weights(4)],
+	'-25 % bytes by channels, 4-bit weights': [pruneBytes(-0.25), optimize, weights(4)],
+	'-40 % bytes by channels, 4-bit weights': [pruneBytes(-0.4), optimize, weights(4)],
 	'-50 % bytes by low rank, 4-bit weights': [optimize, lowRank(-0.5), weights(4)],
 	'-50 % bytes by low rank, 8-bit weights': [optimize, lowRank(-0.5), weights(8)],
 };
@@ -77,8 +84,9 @@ interface Point {
 const args = process.argv.slice(2);
 const asked = args.filter((arg) => (subjectNames as readonly string[]).includes(arg)) as SubjectName[];
 const only = args.includes('--only') ? (args[args.indexOf('--only') + 1] ?? '').split(',') : [''];
-const chosen = (list: Readonly<Record<string, readonly RecipeStep[]>>): [string, readonly RecipeStep[]][] =>
-	Object.entries(list).filter(([label]) => only.some((text) => label.includes(text)));
+const onlyCombined = args.includes('--combined') ? (args[args.indexOf('--combined') + 1] ?? '').split(',') : only;
+const chosen = (list: Readonly<Record<string, readonly RecipeStep[]>>, texts: readonly string[]): [string, readonly RecipeStep[]][] =>
+	Object.entries(list).filter(([label]) => texts.some((text) => label.includes(text)));
 const file = args.includes('--points') ? args[args.indexOf('--points') + 1] : undefined;
 const known = new Map<string, Point>();
 if (file && existsSync(file)) {
@@ -136,10 +144,10 @@ for (const name of asked.length > 0 ? asked : subjectNames) {
 		continue;
 	}
 	const alone: Point[] = [];
-	for (const [label, steps] of chosen(singles))
+	for (const [label, steps] of chosen(singles, only))
 		alone.push(...[await pointOf(subject, label, steps)].filter((point) => point !== undefined));
 	let found = false;
-	for (const [label, steps] of chosen(combined)) {
+	for (const [label, steps] of chosen(combined, onlyCombined)) {
 		const point = await pointOf(subject, label, steps);
 		if (!point) continue;
 		const near = alone.filter((other) => other.bytes <= point.bytes * 1.25 && other.bytes >= point.bytes / 1.25);
