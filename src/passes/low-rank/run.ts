@@ -8,7 +8,7 @@ import { factorize } from '../../core/numeric/low-rank.ts';
 import { readFloats } from '../../core/numeric/quantize-tensor.ts';
 import type { Note, PassContext, PassResult } from '../../core/pass/pass.ts';
 import { type Plan, planWeights, survey as surveyWeights, type WeightForm } from '../../core/pass/weight-plan.ts';
-import { OutputTrials } from '../../core/refit/output-trials.ts';
+import { OutputTrials, setAside } from '../../core/refit/output-trials.ts';
 import type { Options } from './options.ts';
 import { chooseForms, type Form, rankForms } from './ranks.ts';
 import { type Factors, splitLayer, unsplittable } from './rewrite.ts';
@@ -66,8 +66,10 @@ export async function run(model: Model, options: Options, context: PassContext):
 		const tiered = uses !== undefined && model.opset >= 11;
 		tableForms.set(table, tiered ? byTiers(table, values, uses, options) : byRank(table, values, uses, options));
 	}
-	const trials = options.allocation === 'sensitivity' ? await OutputTrials.open(model, context) : undefined;
-	const survey = await spectra(model, layers, trials, options, within(context, 0.1, 0.5));
+	const tried = options.allocation === 'sensitivity';
+	const { held, others } = tried ? setAside(context) : { held: undefined, others: context };
+	const trials = tried ? await OutputTrials.open(model, context, held) : undefined;
+	const survey = await spectra(model, layers, trials, options, within(others, 0.1, 0.5));
 	const known = layers.filter((layer) => survey.has(layer));
 	const elementsIn = ({ rows, columns }: { readonly rows: number; readonly columns: number }): number => rows * columns;
 	const formsOf = new Map<Table, readonly Form[]>();
