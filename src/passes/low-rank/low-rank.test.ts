@@ -84,6 +84,21 @@ describe('chooseForms', () => {
 		expect(ranks([[8, 4, 2, 1]], 1000)).toEqual([undefined]);
 		expect(ranks([[8, 4, 2, 1]], 65)).toEqual([2]);
 	});
+
+	it('spends what lies between two forms of a large weight on the others', () => {
+		const small = { elements: 100, forms: [{ elements: 50, loss: 0.001 }] };
+		const large = {
+			elements: 1000,
+			forms: [
+				{ elements: 200, loss: 0.1 },
+				{ elements: 900, loss: 0.001 },
+			],
+		};
+		// At any price the large weight grows first, and that does not fit.
+		expect(chooseForms([large, small], 299)).toEqual([0, 0]);
+		expect(chooseForms([large, small], 300)).toEqual([0, undefined]);
+		expect(chooseForms([large, small], 950)).toEqual([1, 0]);
+	});
 });
 
 describe('rowWeights', () => {

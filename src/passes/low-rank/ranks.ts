@@ -6,7 +6,8 @@ export interface Form {
 
 /**
  * One form for each weight so that together at most `budget` elements are stored, with least loss. undefined: left as it is (`elements`,
- * no loss). Lagrange multiplier by bisection (Everett 1963): solutions lie on the convex hull of what is possible.
+ * no loss). Lagrange multiplier by bisection (Everett 1963): solutions lie on the convex hull of what is possible. What the budget leaves
+ * between two of them is spent where an element wins most.
  */
 export function chooseForms(
 	candidates: readonly { readonly elements: number; readonly forms: readonly Form[] }[],
@@ -35,7 +36,31 @@ export function chooseForms(
 		if (stored(choose(middle)) > budget) low = middle;
 		else high = middle;
 	}
-	return choose(high);
+	const chosen = choose(high);
+	spend(candidates, chosen, budget - stored(chosen));
+	return chosen;
+}
+
+/** Gives weights larger forms as long as one fits into what is left, the largest fall of loss for each element first. */
+function spend(candidates: Parameters<typeof chooseForms>[0], chosen: (number | undefined)[], left: number): void {
+	for (let rest = left; ; ) {
+		let best: { readonly index: number; readonly form: number | undefined; readonly extra: number } | undefined;
+		let most = 0;
+		for (const [index, { elements, forms }] of candidates.entries()) {
+			const at = chosen[index];
+			const now = at === undefined ? undefined : forms[at];
+			if (!now) continue;
+			for (const [form, to] of [...forms.entries(), [undefined, { elements, loss: 0 }] as const]) {
+				const extra = to.elements - now.elements;
+				if (extra <= 0 || extra > rest || to.elements > elements) continue;
+				const gain = (now.loss - to.loss) / extra;
+				if (gain > most) [best, most] = [{ index, form, extra }, gain];
+			}
+		}
+		if (!best) return;
+		chosen[best.index] = best.form;
+		rest -= best.extra;
+	}
 }
 
 /** Forms of a weight by rank: `energies` is what each rank adds to the power of the layer's output, largest first. */

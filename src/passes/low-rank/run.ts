@@ -54,35 +54,35 @@ export async function run(model: Model, options: Options, context: PassContext):
 	const result = (changed: number, bytesTouched: number): PassResult => ({ changed, eligible, bytesTouched, unit: 'weights', notes });
 	if (candidatesElements === 0) return result(0, 0);
 
+	const tried = options.allocation === 'sensitivity';
+	const { held, others } = tried ? setAside(context) : { held: undefined, others: context };
+	const trials = tried ? await OutputTrials.open(model, context, held) : undefined;
 	const tableForms = new Map<Table, TableForms>();
 	for (const [index, table] of tables.entries()) {
 		context.progress((0.1 * index) / tables.length, table.plan.value.name);
 		const values = await readFloats(table.plan.tensor, 0, table.rows * table.columns, context.signal);
-		const uses = options.aware ? await tableRowWeights(table.gather, table.rows, context.calibration, context.signal) : undefined;
+		const usesBut = async (left: readonly number[]): Promise<Float64Array | undefined> =>
+			options.aware ? await tableRowWeights(table.gather, table.rows, context.calibration, context.signal, new Set(left)) : undefined;
+		const formsBy = (uses: Float64Array | undefined): TableForms =>
+			// Parts of rows are joined along an axis counted from the end.
+			uses !== undefined && model.opset >= 11 ? byTiers(table, values, uses, options) : byRank(table, values, uses, options);
+		const uses = await usesBut([]);
 		if (options.aware && !uses) {
 			notes.push({ level: 'info', node: table.plan.value.name, reason: 'all rows count alike: what is looked up is computed, not given' });
 		}
-		// Parts of rows are joined along an axis counted from the end.
-		const tiered = uses !== undefined && model.opset >= 11;
-		tableForms.set(table, tiered ? byTiers(table, values, uses, options) : byRank(table, values, uses, options));
+		const found = formsBy(uses);
+		// Rows that were counted look better than rows to come will: so those of the trial are not counted for it.
+		const counted = trials && uses && held ? formsBy(await usesBut(held)) : found;
+		const form = counted.forms[trialForm(counted.forms, table.rows * table.columns)];
+		const scale = trials && form ? await tableScale(trials, table, counted, form) : 1;
+		tableForms.set(table, { ...found, forms: scaled(found.forms, scale) });
 	}
-	const tried = options.allocation === 'sensitivity';
-	const { held, others } = tried ? setAside(context) : { held: undefined, others: context };
-	const trials = tried ? await OutputTrials.open(model, context, held) : undefined;
 	const survey = await spectra(model, layers, trials, options, within(others, 0.1, 0.5));
 	const known = layers.filter((layer) => survey.has(layer));
 	const elementsIn = ({ rows, columns }: { readonly rows: number; readonly columns: number }): number => rows * columns;
-	const formsOf = new Map<Table, readonly Form[]>();
-	for (const [table, tableForm] of tableForms) {
-		const { forms } = tableForm;
-		const form = trialForm(forms, elementsIn(table));
-		const tensor = trials && forms[form] && memoryTensor('float32', [table.rows, table.columns], tableForm.values(form));
-		const scale = trials && tensor ? await trials.scale(table.gather, 0, tensor, forms[form]?.loss ?? 0) : 1;
-		formsOf.set(table, scaled(forms, scale));
-	}
 	const candidates = [
 		...known.map((layer) => ({ elements: elementsIn(layer), forms: survey.get(layer) ?? [] })),
-		...tables.map((table) => ({ elements: elementsIn(table), forms: formsOf.get(table) ?? [] })),
+		...tables.map((table) => ({ elements: elementsIn(table), forms: tableForms.get(table)?.forms ?? [] })),
 	];
 	const stored = elementsOf([...known, ...tables].map(({ plan }) => plan));
 	const budget = stored + (options.bytesChange * bytesBefore) / 4;
@@ -131,6 +131,16 @@ export async function run(model: Model, options: Options, context: PassContext):
 		});
 	}
 	return result(split, touched);
+}
+
+/** What the outputs lose with a form of a table, for each unit of its loss. */
+async function tableScale(
+	trials: OutputTrials,
+	{ gather, rows, columns }: Table,
+	{ forms, values }: TableForms,
+	form: Form,
+): Promise<number> {
+	return trials.scale(gather, 0, memoryTensor('float32', [rows, columns], values(forms.indexOf(form))), form.loss);
 }
 
 function within(context: PassContext, from: number, to: number): PassContext {

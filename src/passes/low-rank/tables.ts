@@ -43,8 +43,12 @@ export function byRank(table: Table, values: Float32Array, uses: Float64Array | 
 	};
 }
 
-/** Prices of a number at which forms are looked at: each a third of the one before. */
-const PRICES = 40;
+/**
+ * Prices of a number at which forms are looked at, from 1e-3 down, each a twelfth less than the one before: a table can be half of a
+ * model, and steps between its forms are what a budget can be missed by.
+ */
+const PRICES = 265;
+const PRICE_STEP = 12 / 13;
 
 /** Rows that matter more keep more numbers. */
 export function byTiers(table: Table, values: Float32Array, uses: Float64Array, { multiple }: Options): TableForms {
@@ -53,13 +57,13 @@ export function byTiers(table: Table, values: Float32Array, uses: Float64Array, 
 		...new Set([1 / 12, 1 / 4, 1 / 2, 1].map((share) => Math.max(1, Math.round((share * columns) / multiple) * multiple))),
 	].filter((rank) => rank <= columns);
 	const tiered = new TieredTable(values, rows, columns, uses, ranks);
-	const forms: (Form & { readonly choice: Uint8Array })[] = [];
-	for (let step = 0, price = 1e-3; step < PRICES; step++, price /= 1.7) {
+	const forms: (Form & { readonly price: number })[] = [];
+	for (let step = 0, price = 1e-3; step < PRICES; step++, price *= PRICE_STEP) {
 		const { choice, loss } = tiered.choose(price);
 		const elements = tiered.elements(choice);
-		if (elements < rows * columns && forms.at(-1)?.elements !== elements) forms.push({ choice, loss, elements });
+		if (elements < rows * columns && forms.at(-1)?.elements !== elements) forms.push({ price, loss, elements });
 	}
-	const choiceOf = (form: number): Uint8Array => forms[form]?.choice ?? new Uint8Array(rows);
+	const choiceOf = (form: number): Uint8Array => tiered.choose(forms[form]?.price ?? 1).choice;
 	return {
 		forms,
 		values: (form) => {
