@@ -1,6 +1,6 @@
 // Prune, then quantize: whether both together lead past what either alone reaches at a similar size.
-// node scripts/run-ts.mjs bench/prune-quantize.ts [MODEL ...] [--line7] [--only TEXT,TEXT] [--combined TEXT,TEXT] [--points FILE]
-// --only TEXT,TEXT: points whose names contain one of these; --combined TEXT,TEXT: of the combinations only those.
+// node scripts/run-ts.mjs bench/prune-quantize.ts [MODEL ...] [--line7] [--only TEXT;TEXT] [--combined TEXT;TEXT] [--points FILE]
+// --only TEXT;TEXT: points whose names contain one of these; --combined TEXT;TEXT: of the combinations only those.
 // --points FILE: points are added to this file of JSON lines, and those that it already holds for the same recipe are taken from it.
 // --line7 only runs a fifth fewer multiply-accumulates followed by static int8 on each model, and checks that the result loads.
 // Otherwise: single techniques and combinations by size and mean score; a combination is said to dominate where every single technique of
@@ -33,6 +33,7 @@ const singles: Readonly<Record<string, readonly RecipeStep[]>> = {
 	'3-bit weights': [optimize, weights(3)],
 	'2-bit weights': [optimize, weights(2)],
 	'4-bit weights by channel': [optimize, weights(4, 4, 0)],
+	'3-bit weights by channel': [optimize, weights(3, 4, 0)],
 	'palettes of 256': [optimize, palette(256)],
 	'palettes of 16': [optimize, palette(16)],
 	'palettes of 8': [optimize, palette(8)],
@@ -83,8 +84,8 @@ interface Point {
 
 const args = process.argv.slice(2);
 const asked = args.filter((arg) => (subjectNames as readonly string[]).includes(arg)) as SubjectName[];
-const only = args.includes('--only') ? (args[args.indexOf('--only') + 1] ?? '').split(',') : [''];
-const onlyCombined = args.includes('--combined') ? (args[args.indexOf('--combined') + 1] ?? '').split(',') : only;
+const only = args.includes('--only') ? (args[args.indexOf('--only') + 1] ?? '').split(';') : [''];
+const onlyCombined = args.includes('--combined') ? (args[args.indexOf('--combined') + 1] ?? '').split(';') : only;
 const chosen = (list: Readonly<Record<string, readonly RecipeStep[]>>, texts: readonly string[]): [string, readonly RecipeStep[]][] =>
 	Object.entries(list).filter(([label]) => texts.some((text) => label.includes(text)));
 const file = args.includes('--points') ? args[args.indexOf('--points') + 1] : undefined;
