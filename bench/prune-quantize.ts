@@ -51,6 +51,25 @@ const singles: Readonly<Record<string, readonly RecipeStep[]>> = {
 	'-85 % bytes by channels': [pruneBytes(-0.85)],
 	'-90 % bytes by channels': [pruneBytes(-0.9)],
 };
+/** 8 and 4 bits layer by layer: what one technique makes of a size between those of 8 and of 4 bits alone. */
+const mixedWeights = (shareOfBytes: number, { bytes }: Subject): RecipeStep => ({
+	pass: 'mixed-precision',
+	options: {
+		aim: 'accurate',
+		leastSqnr: 0,
+		largestSize: (bytes.length * shareOfBytes) / 1e6,
+		treatments: ['int8-weights', 'int4-weights'],
+	},
+});
+const combinedOf = (subject: Subject): Readonly<Record<string, readonly RecipeStep[]>> => ({
+	...combined,
+	'-25 % bytes by low rank, 8 and 4 bits in 27 %': [optimize, lowRank(-0.25), mixedWeights(0.27, subject)],
+});
+const singlesOf = (subject: Subject): Readonly<Record<string, readonly RecipeStep[]>> => ({
+	...singles,
+	'8 and 4 bits in 27 % of the bytes': [optimize, mixedWeights(0.27, subject)],
+	'8 and 4 bits in 30 % of the bytes': [optimize, mixedWeights(0.3, subject)],
+});
 const combined: Readonly<Record<string, readonly RecipeStep[]>> = {
 	'-20 % computing, static int8': [prune(-0.2), optimize, int8],
 	'-50 % computing, static int8': [prune(-0.5), optimize, int8],
@@ -67,6 +86,7 @@ const combined: Readonly<Record<string, readonly RecipeStep[]>> = {
 	'-10 % bytes by low rank, 4-bit weights': [optimize, lowRank(-0.1), weights(4)],
 	'-25 % bytes by low rank, 8-bit weights': [optimize, lowRank(-0.25), weights(8)],
 	'-25 % bytes by low rank, 4-bit weights': [optimize, lowRank(-0.25), weights(4)],
+	'-30 % bytes by low rank, 8-bit weights': [optimize, lowRank(-0.3), weights(8)],
 	'-35 % bytes by low rank, 8-bit weights': [optimize, lowRank(-0.35), weights(8)],
 	'-35 % bytes by low rank, 4-bit weights': [optimize, lowRank(-0.35), weights(4)],
 	'-25 % bytes by channels, 4-bit weights': [pruneBytes(-0.25), optimize, weights(4)],
@@ -145,10 +165,10 @@ for (const name of asked.length > 0 ? asked : subjectNames) {
 		continue;
 	}
 	const alone: Point[] = [];
-	for (const [label, steps] of chosen(singles, only))
+	for (const [label, steps] of chosen(singlesOf(subject), only))
 		alone.push(...[await pointOf(subject, label, steps)].filter((point) => point !== undefined));
 	let found = false;
-	for (const [label, steps] of chosen(combined, onlyCombined)) {
+	for (const [label, steps] of chosen(combinedOf(subject), onlyCombined)) {
 		const point = await pointOf(subject, label, steps);
 		if (!point) continue;
 		const near = alone.filter((other) => other.bytes <= point.bytes * 1.25 && other.bytes >= point.bytes / 1.25);
