@@ -112,24 +112,29 @@ async function refitPhase(
 		...PIECES,
 		signal,
 	};
-	const wantedRows = await wantedRowsOf(original, part, phase, chosen.length, besideBytes, staged);
+	context.progress(0.7 + (0.28 * phase.from) / aims.length, 'what the original gives');
+	const wantedFrom = await wantedRowsOf(original, part, phase, chosen.length, besideBytes, staged);
 	const givenFrom = await openRows(
 		pruned,
 		part.flatMap(({ input, residual }) => (residual ? [input, residual.other, residual.sum] : [input])),
 		staged,
 	);
-	for (const [i, aim] of part.entries()) {
-		signal?.throwIfAborted();
-		const { refit } = aim;
-		context.progress(0.7 + (0.28 * (phase.from + i)) / aims.length, `fitting ${refit.node.label}`);
-		const rows = async (features: number, visit: RowVisitor): Promise<void> =>
-			layerRows(aim, await wantedRows(i, features), givenFrom, (x, y, count, example) =>
-				visit(x, y, count, chosen[example]?.held ?? false),
-			);
-		const result = refit.depthwise ? await fitDepthwise(refit, rows, signal) : await fitDense(refit, rows, products, signal);
-		if (result) results.push(result);
+	try {
+		for (const [i, aim] of part.entries()) {
+			signal?.throwIfAborted();
+			const { refit } = aim;
+			context.progress(0.7 + (0.28 * (phase.from + i)) / aims.length, `fitting ${refit.node.label}`);
+			const rows = async (features: number, visit: RowVisitor): Promise<void> =>
+				layerRows(aim, await wantedFrom.rows(i, features), givenFrom, (x, y, count, example) =>
+					visit(x, y, count, chosen[example]?.held ?? false),
+				);
+			const result = refit.depthwise ? await fitDepthwise(refit, rows, signal) : await fitDense(refit, rows, products, signal);
+			if (result) results.push(result);
+		}
+	} finally {
+		givenFrom.end();
+		wantedFrom.end();
 	}
-	givenFrom.end();
 }
 
 /** Rows of a layer's target in one example. */
@@ -138,13 +143,19 @@ interface WantedRows {
 	readonly positions: readonly number[];
 }
 
+/** Rows that the layers of a phase should give, by example; asked for layer after layer, with the features of each. */
+interface WantedSource {
+	rows(i: number, features: number): Promise<Map<number, WantedRows>>;
+	/** Lets go of what is kept for later layers. */
+	end(): void;
+}
+
 /** Rows of targets that are always held for all layers of a phase. */
 const WANTED_BYTES = 24_000_000;
 
 /**
- * Gives the rows that the layers of a phase should give, by example; asked for layer after layer, with the features of each. Where those of
- * all layers take less than the values that the original keeps between layers, the original runs first and is done, so that these are not
- * held beside those of the pruned model.
+ * Reads what the original gives at the targets of a phase. Where the rows of all its layers take less than the values that the original
+ * keeps between layers, the original runs first and is done, so that these are not held beside those of the pruned model.
  */
 async function wantedRowsOf(
 	original: Model,
@@ -153,7 +164,7 @@ async function wantedRowsOf(
 	examples: number,
 	besideBytes: number,
 	options: StagedOptions,
-): Promise<(i: number, features: number) => Promise<Map<number, WantedRows>>> {
+): Promise<WantedSource> {
 	const source = await openRows(
 		original,
 		part.map((aim) => aim.target),
@@ -177,11 +188,14 @@ async function wantedRowsOf(
 	const sizes: { readonly features: number; readonly outputs: number }[] = [];
 	for (const { refit } of part) sizes.push(await sizeOf(refit, options.signal));
 	const bytes = sizes.reduce((sum, { features, outputs }) => sum + 4 * outputs * (rowsWanted(features) + examples), 0);
-	if (bytes > Math.max(WANTED_BYTES, besideBytes)) return read;
+	if (bytes > Math.max(WANTED_BYTES, besideBytes)) return { rows: read, end: () => source.end() };
 	const held: Map<number, WantedRows>[] = [];
-	for (const [i, { features }] of sizes.entries()) held.push(await read(i, features));
-	source.end();
-	return async (i) => held[i] as Map<number, WantedRows>;
+	try {
+		for (const [i, { features }] of sizes.entries()) held.push(await read(i, features));
+	} finally {
+		source.end();
+	}
+	return { rows: async (i) => held[i] as Map<number, WantedRows>, end: () => undefined };
 }
 
 /** What `rows` is asked for when a layer is fitted, and how many outputs a row has. */
